@@ -1,0 +1,270 @@
+"""A linear baseline: TF-IDF and support vector machines, the neighbour a fine-tuned model has to beat.
+
+It is meant to be a strong neighbour: it sees the same texts, is fitted on the same split and, as the fine-tuned model
+does, chooses a threshold per tag on the validation split. It reads English in words and pairs of words and Chinese,
+which has no spaces, in runs of one to three characters.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.special import expit, softmax
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+
+from catalog.prepared import Example
+from catalog.taxonomy import Taxonomy
+
+Floats = NDArray[np.float32]
+
+# A run of CJK ideographs (with kana, which marketplace titles carry too), or a word of at least two word characters.
+_CJK = "\u3400-\u4dbf\u4e00-\u9fff\u3040-\u30ff"
+_PIECES = re.compile(rf"[{_CJK}]+|[^\W{_CJK}]{{2,}}")
+_FIRST_CJK = re.compile(rf"[{_CJK}]")
+
+_MIN_CALIBRATION_POSITIVES = 5
+"""A tag with fewer positives in the calibration examples keeps the default scale and threshold: too few to choose by."""
+_SCALE_STEPS = np.geomspace(0.5, 16.0, 41)
+
+
+def features(text: str) -> Iterator[str]:
+    """Yield the features of a text: words and word pairs, and 1–3-character pieces of each CJK run.
+
+    A word pair never spans a CJK run, whose characters stand between the two words.
+    """
+    previous: str | None = None
+    for piece in _PIECES.findall(text.lower()):
+        if _FIRST_CJK.match(piece):
+            previous = None
+            for size in (1, 2, 3):
+                for start in range(len(piece) - size + 1):
+                    yield piece[start : start + size]
+        else:
+            yield piece
+            if previous is not None:
+                yield f"{previous} {piece}"
+            previous = piece
+
+
+class LinearBaseline:
+    """TF-IDF features, one linear support vector machine a label, margins turned into probabilities.
+
+    The category's margins become probabilities by a softmax with a fitted temperature, each tag's by a fitted logistic
+    curve (Platt scaling). Both are fitted on examples the machines did not see.
+
+    Attributes:
+        thresholds: float32 [T], the probability from which each tag is predicted.
+    """
+
+    def __init__(self, *, regularization: float = 1.0, seed: int = 13) -> None:
+        """Set up without fitting.
+
+        Args:
+            regularization: the machines' C; larger fits the training examples more closely.
+            seed: of the solver's shuffling and of the calibration split.
+        """
+        self.thresholds: Floats = np.zeros(0, dtype=np.float32)
+        self._regularization = regularization
+        self._seed = seed
+        self._vectorizer: TfidfVectorizer | None = None
+        self._category_machine = _Machines(regularization, seed)
+        self._tag_machine = _Machines(regularization, seed)
+        self._temperature = 1.0
+        self._scales = np.zeros((0, 2))
+
+    def fit(
+        self, examples: Sequence[Example], taxonomy: Taxonomy, validation: Sequence[Example] | None = None
+    ) -> LinearBaseline:
+        """Fit on `examples`; calibrate, and choose the tags' thresholds, on `validation`.
+
+        Without a validation split the calibration is fitted on every tenth example, left out of a first fit; the
+        thresholds then stay at 0.5.
+
+        Args:
+            examples: training examples; at least one, with a text that holds a word.
+            taxonomy: fixes the order of the columns; labels outside it are ignored.
+            validation: examples that are not in `examples`.
+
+        Returns:
+            The fitted baseline itself.
+
+        Raises:
+            ValueError: there is no example, or an example's category is not in the taxonomy.
+        """
+        if not examples:
+            raise ValueError("The linear baseline has no example to learn from; give it at least one.")
+        categories = _category_indices(examples, taxonomy)
+        tags = _tag_matrix(examples, taxonomy)
+        # Words of one product only are kept: the machines gain from them, and memory is small.
+        self._vectorizer = TfidfVectorizer(analyzer=features, sublinear_tf=True, dtype=np.float64)
+        matrix = self._vectorizer.fit_transform(_texts_with_a_feature(examples))
+        columns = len(taxonomy.category_ids), len(taxonomy.tag_ids)
+
+        if validation:
+            self._fit_machines(matrix, categories, tags, columns)
+            held_out = self._vectorizer.transform([example.text for example in validation])
+            held_out_categories = _category_indices(validation, taxonomy)
+            held_out_tags = _tag_matrix(validation, taxonomy)
+        else:
+            left_out = np.zeros(len(examples), dtype=bool)
+            if len(examples) >= 20:
+                left_out[np.random.default_rng(self._seed).permutation(len(examples))[: len(examples) // 10]] = True
+            self._fit_machines(matrix[~left_out], categories[~left_out], tags[~left_out], columns)
+            held_out, held_out_categories, held_out_tags = matrix[left_out], categories[left_out], tags[left_out]
+
+        self._calibrate(held_out, held_out_categories, held_out_tags)
+        self.thresholds = np.full(columns[1], 0.5, dtype=np.float32)
+        if validation:
+            self._choose_thresholds(held_out, held_out_tags)
+        else:
+            self._fit_machines(matrix, categories, tags, columns)
+        return self
+
+    def category_probabilities(self, texts: Sequence[str]) -> Floats:
+        """Return the probability of every category for each text, float32 [N, C]; rows sum to 1."""
+        return self._category_probabilities(self._transform(texts))
+
+    def tag_probabilities(self, texts: Sequence[str]) -> Floats:
+        """Return the probability of every tag for each text, float32 [N, T]."""
+        return self._tag_probabilities(self._transform(texts))
+
+    def tag_predictions(self, texts: Sequence[str]) -> NDArray[np.bool_]:
+        """Return which tags reach their threshold for each text, bool [N, T]."""
+        predictions: NDArray[np.bool_] = self.tag_probabilities(texts) >= self.thresholds
+        return predictions
+
+    def _transform(self, texts: Sequence[str]) -> csr_matrix:
+        if self._vectorizer is None:
+            raise RuntimeError("The linear baseline is not fitted; call fit() first.")
+        return self._vectorizer.transform(texts)
+
+    def _fit_machines(
+        self, matrix: csr_matrix, categories: NDArray[np.int64], tags: NDArray[np.bool_], columns: tuple[int, int]
+    ) -> None:
+        self._category_machine.fit(matrix, (categories == column for column in range(columns[0])))
+        self._tag_machine.fit(matrix, (tags[:, column] for column in range(columns[1])))
+
+    def _calibrate(self, matrix: csr_matrix, categories: NDArray[np.int64], tags: NDArray[np.bool_]) -> None:
+        """Fit the softmax's temperature and each tag's logistic curve on examples the machines did not see."""
+        self._temperature = 4.0
+        if matrix.shape[0]:
+            margins = self._category_machine.margins(matrix)
+            losses = [_log_loss(softmax(margins * scale, axis=1), categories) for scale in _SCALE_STEPS]
+            self._temperature = float(_SCALE_STEPS[int(np.argmin(losses))])
+        # Margin 0 means probability one half unless the held-out examples say otherwise.
+        self._scales = np.tile([4.0, 0.0], (tags.shape[1], 1))
+        if not matrix.shape[0] or not tags.shape[1]:
+            return
+        margins = self._tag_machine.margins(matrix)
+        for column in range(tags.shape[1]):
+            positives = int(tags[:, column].sum())
+            if _MIN_CALIBRATION_POSITIVES <= positives < len(tags):
+                curve = LogisticRegression(C=100.0).fit(margins[:, [column]], tags[:, column])
+                if curve.coef_[0, 0] > 0:
+                    self._scales[column] = curve.coef_[0, 0], curve.intercept_[0]
+
+    def _choose_thresholds(self, matrix: csr_matrix, tags: NDArray[np.bool_]) -> None:
+        probabilities = self._tag_probabilities(matrix)
+        for column in range(tags.shape[1]):
+            if tags[:, column].sum() >= _MIN_CALIBRATION_POSITIVES:
+                self.thresholds[column] = best_threshold(probabilities[:, column], tags[:, column])
+
+    def _category_probabilities(self, matrix: csr_matrix) -> Floats:
+        probabilities: Floats = softmax(self._category_machine.margins(matrix) * self._temperature, axis=1)
+        return probabilities.astype(np.float32)
+
+    def _tag_probabilities(self, matrix: csr_matrix) -> Floats:
+        margins = self._tag_machine.margins(matrix)
+        probabilities: Floats = expit(margins * self._scales[:, 0] + self._scales[:, 1]).astype(np.float32)
+        return probabilities
+
+
+class _Machines:
+    """One linear support vector machine a column; a column with one class only is answered by a constant margin."""
+
+    def __init__(self, regularization: float, seed: int) -> None:
+        self._regularization = regularization
+        self._seed = seed
+        self._coefficients = np.zeros((0, 0))
+        self._intercepts = np.zeros(0)
+
+    def fit(self, matrix: csr_matrix, columns: Iterable[NDArray[np.bool_]]) -> None:
+        """Fit one machine for each column of labels, bool [N] each."""
+        coefficients, intercepts = [], []
+        for labels in columns:
+            if labels.all() or not labels.any():
+                coefficients.append(np.zeros(matrix.shape[1]))
+                intercepts.append(2.0 if labels.all() else -2.0)
+                continue
+            machine = LinearSVC(C=self._regularization, random_state=self._seed)
+            with warnings.catch_warnings():
+                # A column of a few positives stops at the iteration limit, close enough to its optimum.
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                machine.fit(matrix, labels)
+            coefficients.append(machine.coef_[0])
+            intercepts.append(float(machine.intercept_[0]))
+        self._coefficients = np.array(coefficients).reshape(len(coefficients), matrix.shape[1])
+        self._intercepts = np.array(intercepts)
+
+    def margins(self, matrix: csr_matrix) -> NDArray[np.float64]:
+        """Return the signed margin of every column, float64 [N, columns]."""
+        margins: NDArray[np.float64] = np.asarray(matrix @ self._coefficients.T) + self._intercepts
+        return margins
+
+
+def best_threshold(probabilities: Floats, labels: NDArray[np.bool_]) -> float:
+    """Return the threshold with the highest F1, half-way between two neighbouring probabilities.
+
+    Args:
+        probabilities: float [N] of one tag.
+        labels: bool [N], with at least one positive.
+    """
+    order = np.argsort(-probabilities, kind="stable")
+    ranked = probabilities[order]
+    hits = np.cumsum(labels[order])
+    f1 = 2 * hits / (np.arange(1, len(ranked) + 1) + labels.sum())
+    # Equal probabilities are cut together: only the last of them is a possible cut.
+    f1[:-1][ranked[:-1] == ranked[1:]] = -1.0
+    last = int(np.argmax(f1))
+    below = ranked[last + 1] if last + 1 < len(ranked) else 0.0
+    return float((ranked[last] + below) / 2)
+
+
+def _log_loss(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    return -float(np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-12)).mean())
+
+
+def _category_indices(examples: Sequence[Example], taxonomy: Taxonomy) -> NDArray[np.int64]:
+    index = {category: position for position, category in enumerate(taxonomy.category_ids)}
+    for example in examples:
+        if example.category not in index:
+            raise ValueError(
+                f"Product {example.id!r} has the category {example.category!r}, which the taxonomy does not list; "
+                "add it to the taxonomy or correct the product."
+            )
+    return np.array([index[example.category] for example in examples], dtype=np.int64)
+
+
+def _tag_matrix(examples: Sequence[Example], taxonomy: Taxonomy) -> NDArray[np.bool_]:
+    index = {tag: position for position, tag in enumerate(taxonomy.tag_ids)}
+    matrix = np.zeros((len(examples), len(index)), dtype=np.bool_)
+    for row, example in enumerate(examples):
+        for tag in example.tags:
+            if tag in index:
+                matrix[row, index[tag]] = True
+    return matrix
+
+
+def _texts_with_a_feature(examples: Sequence[Example]) -> list[str]:
+    texts = [example.text for example in examples]
+    if not any(True for text in texts for _ in features(text)):
+        raise ValueError("None of the texts the linear baseline learns from holds a word; it can't be fitted.")
+    return texts
