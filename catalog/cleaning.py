@@ -205,7 +205,7 @@ def clean_text(raw: str) -> str:
     text = " ".join(raw.split())
     for _ in range(_MAX_PASSES):
         plain = _to_plain_characters(text)
-        lower = plain.lower()
+        lower = f" {plain.lower()} "
         stripped = _remove_commerce(plain, lower)
         text = plain if stripped == plain else _tidy(stripped)
         # Only a removal, or a full-width ＜ or ＆ that has become markup, can leave something to remove.
@@ -262,22 +262,6 @@ _ZH_REVIEW_HINTS = ("好评", "满意度", "回头客", "月销", "月售", "已
 _PRICE_HINTS = ("$", "rs.", " rs ", "(rs ", "rs1", "rs2", "rs3", "rs4", "rs5", "rs6", "rs7", "rs8", "rs9", "rmb", "inr", "usd",
                 "gbp", "hkd", "cny", " eur", " aud ", " cad ", "jpy", "/-", "price", "mrp", "m.r.p", "rupee", "yuan", "dollar",
                 "@ rs", ":rs")  # fmt: skip
-_ZH_PRICE_HINTS) or _any(lower, _PRICE_HINTS):
-            text = _BARE_PRICE.sub(" ", _PRICE.sub(" ", text))
-        text = _PICTURE.sub(" ", text)
-    if _any(lower, _PROMO_HINTS):
-        text = _PROMO.sub(" ", text)
-    return text
-
-
-# What a text must contain, in lower case, for the expression of the same name to match anywhere in it.
-_DOMAIN_HINTS = (".com/", ".cn/", ".net/", ".org/", ".in/", ".co/")
-_RATING_HINTS = ("star", "rated", "rating", "out of", "/5", "/ 5", "score", "★", "☆", "⭐", "评")
-_REVIEW_HINTS = ("review", "rating", "sold", "customers", "bought in")
-_ZH_REVIEW_HINTS = ("好评", "满意度", "回头客", "月销", "月售", "已售", "销量", "热销", "已拼", "累计", "评价", "评论", "付款",
-                    "晒单", "收货", "购买", "种草", "推荐")  # fmt: skip
-_PRICE_HINTS = ("$", "rs.", "rs ", "rmb", "inr", "usd", "gbp", "hkd", "cny", "eur", "aud", "cad", "jpy", "/-", "price", "mrp",
-                "m.r.p", "rupee", "yuan", "dollar")  # fmt: skip
 _ZH_PRICE_HINTS = ("元", "块钱", "圆", "人民币", "价", "券后", "到手", "¥", "€", "£", "₹", "₩", "₽")
 _PROMO_HINTS = ("free s", "free d", "free r", "free g", "free e", "free f", "free w", "free h", "free n", "buy", "% ", "%o", "%d",
                 "%c", "sale", "offer", "deal", "discount", "deliver", "shipping", "dispatch", "cash", "save ", "limited",
@@ -285,46 +269,6 @@ _PROMO_HINTS = ("free s", "free d", "free r", "free g", "free e", "free f", "fre
                 "guarantee", "easy return", "day return", "days return", "refund", "replacement", "exchange", "code",
                 "coupon", "new arrival", "bogo", "b1g1", "b2g1", "b3g", "b4g", "b1g", "b2g", "ships", "cod ", "miss",
                 "last chance")  # fmt: skip
-_ZH_PROMO_HINTS):
-            text = _ZH_PROMO.sub(" ", text)
-        if _any(lower, _ZH_PRICE_HINTS) or _any(lower, _PRICE_HINTS):
-            text = _BARE_PRICE.sub(" ", _PRICE.sub(" ", text))
-        text = _PICTURE.sub(" ", text)
-    if _any(lower, _PROMO_HINTS):
-        text = _PROMO.sub(" ", text)
-    return text
-
-
-# What a text must contain, in lower case, for the expression of the same name to match anywhere in it.
-_DOMAIN_HINTS = (".com/", ".cn/", ".net/", ".org/", ".in/", ".co/")
-_RATING_HINTS = ("star", "rated", "rating", "out of", "/5", "/ 5", "score", "★", "☆", "⭐", "评")
-_REVIEW_HINTS = ("review", "rating", "sold", "customers", "bought in")
-_ZH_REVIEW_HINTS = ("好评", "满意度", "回头客", "月销", "月售", "已售", "销量", "热销", "已拼", "累计", "评价", "评论", "付款",
-                    "晒单", "收货", "购买", "种草", "推荐")  # fmt: skip
-_PRICE_HINTS = ("$", "rs.", " rs ", "(rs ", "rs1", "rs2", "rs3", "rs4", "rs5", "rs6", "rs7", "rs8", "rs9", "rmb", "inr", "usd",
-                "gbp", "hkd", "cny", " eur", " aud ", " cad ", "jpy", "/-", "price", "mrp", "m.r.p", "rupee", "yuan", "dollar",
-                "@ rs", ":rs")  # fmt: skip
-_ZH_PRICE_HINTS) or _any(lower, _PRICE_HINTS):
-            text = _BARE_PRICE.sub(" ", _PRICE.sub(" ", text))
-        text = _PICTURE.sub(" ", text)
-    if _any(lower, _PROMO_HINTS):
-        text = _PROMO.sub(" ", text)
-    return text
-
-
-# What a text must contain, in lower case, for the expression of the same name to match anywhere in it.
-_DOMAIN_HINTS = (".com/", ".cn/", ".net/", ".org/", ".in/", ".co/")
-_RATING_HINTS = ("star", "rated", "rating", "out of", "/5", "/ 5", "score", "★", "☆", "⭐", "评")
-_REVIEW_HINTS = ("review", "rating", "sold", "customers", "bought in")
-_ZH_REVIEW_HINTS = ("好评", "满意度", "回头客", "月销", "月售", "已售", "销量", "热销", "已拼", "累计", "评价", "评论", "付款",
-                    "晒单", "收货", "购买", "种草", "推荐")  # fmt: skip
-_PRICE_HINTS = ("$", "rs.", "rs ", "rmb", "inr", "usd", "gbp", "hkd", "cny", "eur", "aud", "cad", "jpy", "/-", "price", "mrp",
-                "m.r.p", "rupee", "yuan", "dollar")  # fmt: skip
-_ZH_PRICE_HINTS = ("元", "块钱", "圆", "人民币", "价", "券后", "到手", "¥", "€", "£", "₹", "₩", "₽")
-_PROMO_HINTS = ("free ", "buy", "off", "sale", "offer", "deal", "discount", "deliver", "shipping", "dispatch", "cash",
-                "save ", "limited", "sell", "rated", "hurry", "now", "order", "cart", "click", "left", "stock", "price",
-                " emi", "guarantee", "return", "refund", "replacement", "exchange", "code", "coupon", "new arrival",
-                "bogo", "b1g1", "b2g1", "ships", "cod ", "miss", "last chance", "available")  # fmt: skip
 _ZH_PROMO_HINTS = ("包邮", "邮", "运费", "惠", "促", "清仓", "甩卖", "爆款", "热卖", "销", "抢", "秒杀", "聚划算", "补贴", "拼团",
                    "团购", "狂欢", "618", "双1", "双十", "券", "卷", "折", "减", "降", "假一", "正品", "旗舰店", "直营", "天",
                    "无理由", "包退", "包换", "无忧", "终身", "质量问题", "现货", "发", "下单", "收藏", "加购", "关注", "点击",

@@ -183,13 +183,13 @@ def hint(word: str, known: Iterable[str]) -> str:
 
 def _index(labels: Sequence[Label], kind: str) -> dict[str, str]:
     index: dict[str, str] = {}
+    seen: set[str] = set()
     for label in labels:
         if not label.id.strip():
-            raise TaxonomyError(f"a {kind} has an empty id")
-    ids = [label.id for label in labels]
-    for label_name in ids:
-        if ids.count(label_name) > 1 if len(ids) < 64 else False:
-            raise TaxonomyError(f"the {kind} id {label_name!r} is given twice: remove one of the two")
+            raise TaxonomyError(f"a {kind} has an empty id: give it one")
+        if label.id in seen:
+            raise TaxonomyError(f"the {kind} id {label.id!r} is given twice: remove one of the two")
+        seen.add(label.id)
     for label in labels:
         for word in map(fold, label.words):
             other = index.setdefault(word, label.id)
