@@ -1,0 +1,124 @@
+"""Command line of the catalogue stage: `python -m catalog prepare | check FILE | demo`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from catalog.prepare import Prepared, check, prepare
+from catalog.prepared import SPLITS
+from catalog.readers import CatalogError
+from catalog.taxonomy import TaxonomyError
+from settings import SettingsError, load_settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the process's exit status."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments[:1] == ["demo"]:
+        from catalog.demo.command import main as demo  # noqa: PLC0415  # needs scikit-learn, which preparing doesn't
+
+        return int(demo(arguments[1:]) or 0)
+    parser = argparse.ArgumentParser(prog="python -m catalog", description="From a shop's catalogue to build/catalog.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--config", type=Path, metavar="FILE", help="the configuration (default: tagger.yaml)")
+    shared.add_argument(
+        "--set", action="append", default=[], metavar="section.key=value", help="override a setting; may be repeated"
+    )
+    command = commands.add_parser("prepare", parents=[shared], help="clean the catalogue and split it")
+    command.add_argument("--force", action="store_true", help="prepare again even if nothing has changed")
+    command = commands.add_parser("check", parents=[shared], help="check a catalogue file and write nothing")
+    command.add_argument("file", type=Path)
+    commands.add_parser("demo", help="write the built-in catalogue and its baseline (see `demo --help`)", add_help=False)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        settings = load_settings(options.config, options.set)
+        if options.command == "check":
+            return _check(options.file, settings.catalog)
+        started = time.monotonic()
+        prepared = prepare(settings, force=options.force)
+        _print_prepared(prepared, time.monotonic() - started)
+    except (CatalogError, TaxonomyError, SettingsError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _print_prepared(prepared: Prepared, seconds: float) -> None:
+    summary = prepared.summary
+    if prepared.up_to_date:
+        print(f"{prepared.directory} is up to date, because input files, settings and code are those of {summary['created']}.")
+        return
+    rejects = summary["rejects"]
+    print(f"{sum(summary['rows_read'].values()):,} rows read, {rejects['rows']:,} rejected ({rejects['share']:.2%}).")
+    _print_reasons(rejects["reasons"], "rejected")
+    _print_reasons(summary["left_out"], "left out")
+    twins = summary["near_duplicates"]
+    print(f"{twins['products']:,} products are near-duplicates, in {twins['groups']:,} groups that share a part.\n")
+    splits = summary["splits"]
+    names = list(dict.fromkeys(name for split in SPLITS for name in splits[split]["categories"]))
+    _print_table("category", {name: [splits[split]["categories"].get(name, 0) for split in SPLITS] for name in names})
+    languages = list(dict.fromkeys(name for split in SPLITS for name in splits[split]["languages"]))
+    _print_table("language", {name: [splits[split]["languages"].get(name, 0) for split in SPLITS] for name in languages})
+    totals = {"all": [splits[split]["products"] for split in SPLITS]}
+    _print_table("total", {**totals, "with tags": [splits[split]["with_tags"] for split in SPLITS]})
+    taxonomy = summary["taxonomy"]
+    print(f"Taxonomy ({taxonomy['from']}): {taxonomy['categories']} categories, {taxonomy['tags']} tags", end="")
+    print(f"; {taxonomy['rare_tags_left_out']} rare tags left out." if taxonomy["rare_tags_left_out"] else ".")
+    if taxonomy["unknown_tags"]:
+        print(f"Tags that are not in the taxonomy, left out: {_top(taxonomy['unknown_tags'])}.")
+    weights = summary["weights"]
+    if weights["least"] != weights["most"]:
+        print(f"Sample weights {weights['least']:.2f} to {weights['most']:.2f}, mean {weights['mean']:.2f}.")
+    if rejects["rows"] or summary["left_out"]:
+        print(f"Each of these rows with its reason: {prepared.directory / 'rejects.jsonl'}")
+    print(f"{prepared.directory} written in {seconds:.1f} s.")
+
+
+def _check(path: Path, options: Any) -> int:
+    ingest, rejects = check(path, options)
+    read, rejected = ingest.rows_read["train"], ingest.rows_rejected["train"]
+    for reject in rejects:
+        print(f"{reject.file}:{reject.line}: {reject.reason}: {reject.detail}")
+    if rejected > len(rejects):
+        print(f"… and {rejected - len(rejects):,} more")
+    print(f"{read:,} rows read, {len(ingest):,} usable, {rejected:,} rejected.")
+    _print_reasons(ingest.reject_reasons, "rejected")
+    if len(ingest):
+        numbers = ingest.category_numbers.tolist()
+        counts = {name: [numbers.count(number)] for number, name in enumerate(ingest.categories.ids[:200])}
+        _print_table("category", dict(sorted(counts.items(), key=lambda item: -item[1][0])), ("products",))
+    if ingest.unknown_tags:
+        print(f"Tags that are not in the taxonomy: {_top(ingest.unknown_tags)}.")
+    if rejected > options.max_reject_share * read:
+        print(f"More than catalog.max_reject_share = {options.max_reject_share:g}: `prepare` would stop.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _print_reasons(reasons: Mapping[str, int], verb: str) -> None:
+    for reason, count in reasons.items():
+        print(f"  {count:>9,} {verb}: {reason}")
+
+
+def _print_table(title: str, rows: Mapping[str, Sequence[int]], columns: Sequence[str] = SPLITS) -> None:
+    print(f"{title:<28}" + "".join(f"{name:>12}" for name in columns))
+    for name, values in rows.items():
+        print(f"{name[:27]:<28}" + "".join(f"{value:>12,}" for value in values))
+    print()
+
+
+def _top(counts: Mapping[str, int]) -> str:
+    most = sorted(counts.items(), key=lambda item: -item[1])[:10]
+    return ", ".join(f"{name} ({count:,})" for name, count in most) + (", …" if len(counts) > 10 else "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

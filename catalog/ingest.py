@@ -1,0 +1,232 @@
+"""First pass over a catalogue: reads, rejects, cleans, and keeps of each product only numbers.
+
+The cleaned texts go to a spool file on disk; what later steps decide on (splits, weights, tags) is kept in compact
+arrays, about 300 bytes a product with its near-duplicate signature. A million products so need some 500 MB.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from array import array
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.cleaning import clean_text
+from catalog.language import detect_language
+from catalog.prepared import SPLITS
+from catalog.readers import Reject, read_products
+from catalog.record import Product
+from catalog.splits import HASHES, signatures
+from catalog.taxonomy import Taxonomy, hint, label_id
+
+logger = logging.getLogger(__name__)
+
+PROGRESS_ROWS = 100_000
+_BATCH = 4096
+
+
+class Labels:
+    """Numbers the categories or tags of a catalogue in the order they turn up.
+
+    Attributes:
+        ids: Number → label id.
+        spellings: Label id → how the catalogue wrote it first.
+    """
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.spellings: dict[str, str] = {}
+        self._numbers: dict[str, int] = {}
+        self._words: dict[str, int] = {}
+
+    def number(self, word: str, label: str | None = None) -> int:
+        """Returns a word's number; `label` is its id where a taxonomy gives it."""
+        known = self._words.get(word)
+        if known is None:
+            label = label or label_id(word)
+            known = self._numbers.setdefault(label, len(self.ids))
+            if known == len(self.ids):
+                self.ids.append(label)
+                self.spellings[label] = word
+            self._words[word] = known
+        return known
+
+
+class Ingest:
+    """The accepted products of a catalogue, and what was rejected.
+
+    Args:
+        spool: Where the cleaned texts go, one unfinished JSON object a line; None keeps none (a mere check).
+        minima: Where the signatures go, HASHES uint32 a row; None computes none.
+        rejects: Where rejects go as JSON lines.
+        taxonomy: Categories outside it are rejected and tags outside it left out; None accepts every word.
+    """
+
+    def __init__(
+        self, spool: IO[str] | None, minima: IO[bytes] | None, rejects: IO[str], taxonomy: Taxonomy | None
+    ) -> None:
+        self._spool = spool
+        self._minima = minima
+        self._rejects = rejects
+        self._taxonomy = taxonomy
+        self._seen: set[int] = set()
+        self._titles: list[str] = []
+        self.categories = Labels()
+        self.tags = Labels()
+        self.rows_read: Counter[str] = Counter()
+        self.rows_rejected: Counter[str] = Counter()
+        self.reject_reasons: Counter[str] = Counter()
+        self.unknown_tags: Counter[str] = Counter()
+        self.languages: list[str] = []
+        self._ids = array("Q")
+        self._parts = array("b")
+        self._lines = array("Q")
+        self._category_numbers = array("I")
+        self._language_numbers = array("H")
+        self._views, self._clicks, self._purchases = array("f"), array("f"), array("f")
+        self._tag_numbers = array("I")
+        self._tag_counts = array("H")
+
+    def read(self, part: str, path: Path, columns: Mapping[str, str]) -> None:
+        """Reads one file into a part (`train`, `validation` or `test`).
+
+        Raises:
+            CatalogError: The file can't be read at all.
+        """
+        number = SPLITS.index(part)
+        for row, (line, item) in enumerate(read_products(path, columns), 1):
+            self.rows_read[part] = row
+            if row % PROGRESS_ROWS == 0:
+                logger.info("%s: %s rows read, %s rejected", path.name, f"{row:,}", f"{self.rows_rejected[part]:,}")
+            rejected = item if isinstance(item, Reject) else self._accept(item, number, path.name, line)
+            if rejected is not None:
+                self._reject(part, rejected)
+        self._flush_titles()
+
+    def _accept(self, product: Product, part: int, file: str, line: int) -> Reject | None:
+        key = int.from_bytes(hashlib.blake2b(product.id.encode(), digest_size=8).digest(), "little")
+        if key in self._seen:
+            return _rejected(product, file, line, "duplicate id", f"id {product.id!r} stands in an earlier row")
+        category = product.category or ""
+        label = None
+        if self._taxonomy is not None:
+            label = self._taxonomy.find_category(category)
+            if label is None:
+                known = [word for entry in self._taxonomy.categories for word in entry.words]
+                detail = f"category {category!r} is not in the taxonomy{hint(category, known)}"
+                return _rejected(product, file, line, "unknown category", detail)
+        text = clean_text(product.raw_text)
+        if not text:
+            return _rejected(product, file, line, "no text is left after cleaning", "nothing but clutter in the text")
+        self._seen.add(key)
+        self._ids.append(key)
+        self._parts.append(part)
+        self._lines.append(line)
+        self._category_numbers.append(self.categories.number(category, label))
+        language = product.lang or detect_language(text)
+        if language not in self.languages:
+            self.languages.append(language)
+        self._language_numbers.append(self.languages.index(language))
+        for values, value in (
+            (self._views, product.views), (self._clicks, product.clicks), (self._purchases, product.purchases),
+        ):  # fmt: skip
+            values.append(float("nan") if value is None else min(value, 1e30))
+        self._add_tags(product.tags)
+        if self._spool is not None:
+            head = json.dumps({"id": product.id, "lang": language, "text": text}, ensure_ascii=False)
+            self._spool.write(head[:-1] + "\n")
+        if self._minima is not None:
+            self._titles.append(clean_text(product.title) or text)
+            if len(self._titles) == _BATCH:
+                self._flush_titles()
+        return None
+
+    def _add_tags(self, tags: tuple[str, ...]) -> None:
+        numbers: list[int] = []
+        for tag in tags:
+            label = None
+            if self._taxonomy is not None:
+                label = self._taxonomy.find_tag(tag)
+                if label is None:
+                    self.unknown_tags[tag] += 1
+                    continue
+            numbers.append(self.tags.number(tag, label))
+        unique = list(dict.fromkeys(numbers))[:65535]
+        self._tag_numbers.extend(unique)
+        self._tag_counts.append(len(unique))
+
+    def _reject(self, part: str, reject: Reject) -> None:
+        self.rows_rejected[part] += 1
+        self.reject_reasons[reject.reason] += 1
+        write_reject(self._rejects, reject)
+
+    def _flush_titles(self) -> None:
+        if self._minima is not None and self._titles:
+            self._minima.write(signatures(self._titles).astype("<u4").tobytes())
+        self._titles.clear()
+
+    def __len__(self) -> int:
+        """Number of accepted products."""
+        return len(self._ids)
+
+    @property
+    def ids(self) -> NDArray[np.uint64]:
+        """[N] hashes of the product ids."""
+        return np.array(self._ids, dtype=np.uint64)
+
+    @property
+    def parts(self) -> NDArray[np.int8]:
+        """[N] the source's own part, an index into SPLITS."""
+        return np.array(self._parts, dtype=np.int8)
+
+    @property
+    def lines(self) -> NDArray[np.int64]:
+        """[N] line number within the file, from 1."""
+        return np.array(self._lines, dtype=np.int64)
+
+    @property
+    def category_numbers(self) -> NDArray[np.int64]:
+        """[N] indices into `categories.ids`."""
+        return np.array(self._category_numbers, dtype=np.int64)
+
+    @property
+    def language_numbers(self) -> NDArray[np.int64]:
+        """[N] indices into `languages`."""
+        return np.array(self._language_numbers, dtype=np.int64)
+
+    @property
+    def behaviour(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """Views, clicks and purchases, [N] each; NaN where unknown."""
+        return (
+            np.array(self._views, dtype=np.float32),
+            np.array(self._clicks, dtype=np.float32),
+            np.array(self._purchases, dtype=np.float32),
+        )
+
+    @property
+    def tag_numbers(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Indices into `tags.ids` of all products one after the other, and [N + 1] where each product's start."""
+        counts = np.array(self._tag_counts, dtype=np.int64)
+        return np.array(self._tag_numbers, dtype=np.int64), np.concatenate(([0], np.cumsum(counts)))
+
+
+def read_minima(path: Path) -> NDArray[np.uint32]:
+    """Reads the signatures back: [N, HASHES] uint32."""
+    return np.fromfile(path, dtype="<u4").reshape(-1, HASHES)
+
+
+def write_reject(stream: IO[str], reject: Reject) -> None:
+    """Writes one line of rejects.jsonl; values JSON does not know are written as text."""
+    stream.write(json.dumps(reject.to_json(), ensure_ascii=True, default=str) + "\n")
+
+
+def _rejected(product: Product, file: str, line: int, reason: str, detail: str) -> Reject:
+    row = {"id": product.id, "title": product.title, "description": product.description, "category": product.category}
+    return Reject(file, line, reason, detail, row)

@@ -1,0 +1,358 @@
+"""The whole stage: a shop's catalogue in, build/catalog out.
+
+Two passes. The first reads every row once, rejects what can't be used, cleans the rest into a spool file and keeps
+numbers only (catalog/ingest.py). Then the splits, the weights and the taxonomy are decided on these numbers, and the
+second pass deals the spooled lines out to train.jsonl, validation.jsonl and test.jsonl.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.ingest import Ingest, read_minima, write_reject
+from catalog.prepared import SPLITS
+from catalog.publish import staged_directory
+from catalog.readers import CatalogError, Reject
+from catalog.sources import Source, find_source
+from catalog.splits import TEST, TRAIN, VALIDATION, assign_parts, crossing_rows, near_duplicate_groups, scrambled
+from catalog.taxonomy import Taxonomy
+from catalog.weights import behaviour_weights
+from settings.schema import CatalogSettings, Settings
+
+logger = logging.getLogger(__name__)
+
+_LEFT_OUT = -1
+_TWIN = "near-duplicate in another part"
+_UNSEEN = "category without training products"
+_NOT_DRAWN = "beyond catalog.limit"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `prepare` has made or found.
+
+    Attributes:
+        directory: The prepared catalogue.
+        summary: What summary.json says.
+        up_to_date: Whether it was there already, from the same input, settings and code.
+    """
+
+    directory: Path
+    summary: Mapping[str, Any]
+    up_to_date: bool
+
+
+def prepare(settings: Settings, *, force: bool = False) -> Prepared:
+    """Prepares the catalogue that the settings name, unless that has been done already.
+
+    Args:
+        settings: `catalog` says what to read, `build_dir` where to write (into its folder `catalog`).
+        force: Prepare again even when nothing has changed.
+
+    Returns:
+        The directory with train.jsonl, validation.jsonl, test.jsonl, taxonomy.json, summary.json and rejects.jsonl.
+
+    Raises:
+        CatalogError: The catalogue can't be used, or too large a share of it; what was prepared before stays, and the
+            message names the file with the rejected rows.
+        TaxonomyError: The taxonomy file can't be used.
+    """
+    options = settings.catalog
+    target = settings.build_dir / "catalog"
+    source = find_source(options.path, settings.build_dir, options.seed, options.taxonomy)
+    former = _read_summary(target)
+    fingerprint = _fingerprint(source, options, former)
+    if former and not force and former.get("fingerprint") == fingerprint:
+        return Prepared(target, former, up_to_date=True)
+    rejects = settings.build_dir / "catalog-rejects.jsonl"
+    rejects.unlink(missing_ok=True)
+    with staged_directory(target) as directory:
+        try:
+            summary = _prepare_into(directory, source, options, fingerprint)
+        except CatalogError as error:
+            written = directory / "rejects.jsonl"
+            if not written.exists() or not written.stat().st_size:
+                raise
+            os.replace(written, rejects)
+            raise CatalogError(f"{error}\nThe rejected rows and their reasons are in {rejects}.") from error
+    return Prepared(target, summary, up_to_date=False)
+
+
+def check(path: Path, options: CatalogSettings) -> tuple[Ingest, list[Reject]]:
+    """Reads one file as `prepare` would, and writes nothing.
+
+    Args:
+        path: The file.
+        options: Its column mapping and taxonomy are used.
+
+    Returns:
+        The counts, and the first rejects.
+
+    Raises:
+        CatalogError: The file can't be read at all.
+    """
+    first = _FirstRejects()
+    taxonomy = Taxonomy.from_yaml(options.taxonomy) if options.taxonomy else None
+    ingest = Ingest(None, None, first, taxonomy)  # type: ignore[arg-type]
+    ingest.read("train", path, options.columns)
+    return ingest, [Reject(**entry) for entry in first.entries]
+
+
+class _FirstRejects:
+    """Takes the lines of a rejects file and keeps the first few."""
+
+    def __init__(self, limit: int = 20) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self._limit = limit
+
+    def write(self, line: str) -> int:
+        if len(self.entries) < self._limit:
+            self.entries.append(json.loads(line))
+        return len(line)
+
+
+def _prepare_into(
+    directory: Path, source: Source, options: CatalogSettings, fingerprint: Mapping[str, Any]
+) -> dict[str, Any]:
+    given = Taxonomy.from_yaml(source.taxonomy) if source.taxonomy else None
+    spool, minima_file = directory / "spool.tmp", directory / "minima.tmp"
+    with (directory / "rejects.jsonl").open("w", encoding="utf-8") as rejects:
+        with spool.open("w", encoding="utf-8", errors="replace") as texts, minima_file.open("wb") as minima:
+            ingest = Ingest(texts, minima, rejects, given)
+            for part, path in source.files.items():
+                ingest.read(part, path, options.columns)
+        _check_rejects(ingest, options)
+        groups = near_duplicate_groups(read_minima(minima_file))
+        minima_file.unlink()
+        parts, left_out = _deal(ingest, groups, source, options)
+        _write_left_out(rejects, ingest, source, left_out)
+    in_train = parts == TRAIN
+    tag_counts = _tag_counts(ingest, in_train)
+    taxonomy = given or Taxonomy.derive(
+        (ingest.categories.ids[number] for number in np.unique(ingest.category_numbers[in_train])),
+        tag_counts,
+        min_tag_products=options.min_tag_products,
+        spellings={**ingest.tags.spellings, **ingest.categories.spellings},
+    )
+    weights = behaviour_weights(*ingest.behaviour)
+    counts = _write_splits(directory, spool, ingest, parts, weights, taxonomy)
+    spool.unlink()
+    (directory / "taxonomy.json").write_text(taxonomy.to_json(), encoding="utf-8")
+    read, rejected = sum(ingest.rows_read.values()), sum(ingest.rows_rejected.values())
+    sizes = np.bincount(groups)
+    summary = {
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "seed": options.seed,
+        "input_digest": fingerprint["input_digest"],
+        "rows_read": dict(ingest.rows_read),
+        "rejects": {"rows": rejected, "share": rejected / read, "reasons": dict(ingest.reject_reasons.most_common())},
+        "left_out": dict(Counter(left_out.values())),
+        "near_duplicates": {"groups": int((sizes > 1).sum()), "products": int(sizes[sizes > 1].sum())},
+        "splits": counts,
+        "taxonomy": {
+            "from": str(source.taxonomy) if source.taxonomy else "derived from the training part",
+            "categories": len(taxonomy.categories),
+            "tags": len(taxonomy.tags),
+            "rare_tags_left_out": 0 if given else len([tag for tag in tag_counts if tag not in taxonomy.tag_ids]),
+            "unknown_tags": dict(ingest.unknown_tags.most_common(50)),
+        },
+        "weights": {"least": float(weights.min()), "mean": float(weights.mean()), "most": float(weights.max())},
+        "fingerprint": fingerprint,
+    }
+    (directory / "summary.json").write_text(json.dumps(summary, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return summary
+
+
+def _check_rejects(ingest: Ingest, options: CatalogSettings) -> None:
+    read, rejected = sum(ingest.rows_read.values()), sum(ingest.rows_rejected.values())
+    if not read:
+        raise CatalogError(f"the catalogue {options.path!r} has no rows")
+    reasons = ", ".join(f"{reason}: {count:,}" for reason, count in ingest.reject_reasons.most_common(5))
+    if not len(ingest):
+        raise CatalogError(f"none of the {read:,} rows of {options.path!r} can be used ({reasons})")
+    if rejected > options.max_reject_share * read:
+        raise CatalogError(
+            f"{rejected:,} of {read:,} rows ({rejected / read:.1%}) can't be used, more than catalog.max_reject_share "
+            f"= {options.max_reject_share:g} allows ({reasons}): mend the rows, or raise the share"
+        )
+    if not (ingest.parts == TRAIN).any():
+        raise CatalogError(f"no row of the training part of {options.path!r} can be used ({reasons})")
+
+
+def _deal(
+    ingest: Ingest, groups: NDArray[np.int64], source: Source, options: CatalogSettings
+) -> tuple[NDArray[np.int8], dict[int, str]]:
+    """Decides on every product's part, _LEFT_OUT among them, and says why of those."""
+    parts, ids, categories = ingest.parts, ingest.ids, ingest.category_numbers
+    left_out: dict[int, str] = {}
+    twins = crossing_rows(groups, parts)
+    left_out.update(dict.fromkeys(twins.tolist(), _TWIN))
+    parts[twins] = _LEFT_OUT
+    if not (parts == TRAIN).any():
+        raise CatalogError("every training product has a near-duplicate in the validation or test part: split anew")
+    parts = assign_parts(
+        groups,
+        categories,
+        ids,
+        parts,
+        validation_share=0.0 if "validation" in source.files else options.validation_share,
+        test_share=0.0 if "test" in source.files else options.test_share,
+        seed=options.seed,
+    )
+    unseen = np.flatnonzero((parts > TRAIN) & ~np.isin(categories, np.unique(categories[parts == TRAIN])))
+    left_out.update(dict.fromkeys(unseen.tolist(), _UNSEEN))
+    parts[unseen] = _LEFT_OUT
+    if options.limit is not None:
+        _apply_limit(parts, ids, categories, options.limit, options.seed, left_out)
+    return parts, left_out
+
+
+def _apply_limit(
+    parts: NDArray[np.int8],
+    ids: NDArray[np.uint64],
+    categories: NDArray[np.int64],
+    limit: int,
+    seed: int,
+    left_out: dict[int, str],
+) -> None:
+    """Keeps `limit` training rows, at least one of each category, and the same share of the validation rows."""
+    train, validation = np.flatnonzero(parts == TRAIN), np.flatnonzero(parts == VALIDATION)
+    if limit >= len(train):
+        return
+    # One more than the seed: the same draw as for the splits would keep their order.
+    draws = scrambled(ids, seed + 1)
+    train = train[np.argsort(draws[train], kind="stable")]
+    _, firsts = np.unique(categories[train], return_index=True)
+    train = np.concatenate((train[firsts], np.delete(train, firsts)))
+    if limit < len(firsts):
+        raise CatalogError(f"catalog.limit is {limit}, but there are {len(firsts)} categories: allow one row for each")
+    validation = validation[np.argsort(draws[validation], kind="stable")]
+    keep = max(1, round(len(validation) * limit / len(train)))
+    for row in (*train[limit:].tolist(), *validation[keep:].tolist()):
+        parts[row] = _LEFT_OUT
+        left_out[row] = _NOT_DRAWN
+
+
+def _write_left_out(stream: IO[str], ingest: Ingest, source: Source, left_out: Mapping[int, str]) -> None:
+    details = {
+        _TWIN: "a product with nearly the same title is in the source's test or validation part, and stays there",
+        _UNSEEN: "no product of this category is in the training part",
+    }
+    parts, lines = ingest.parts, ingest.lines
+    for row, reason in left_out.items():
+        if reason in details:
+            file = source.files[SPLITS[parts[row]]].name
+            write_reject(stream, Reject(file, int(lines[row]), reason, details[reason]))
+
+
+def _tag_counts(ingest: Ingest, rows: NDArray[np.bool_]) -> dict[str, int]:
+    numbers, starts = ingest.tag_numbers
+    owners = np.repeat(rows, np.diff(starts))
+    counts = np.bincount(numbers[owners], minlength=len(ingest.tags.ids))
+    return dict(zip(ingest.tags.ids, counts.tolist(), strict=True))
+
+
+def _write_splits(
+    directory: Path,
+    spool: Path,
+    ingest: Ingest,
+    parts: NDArray[np.int8],
+    weights: NDArray[np.float32],
+    taxonomy: Taxonomy,
+) -> dict[str, Any]:
+    """Second pass: completes the spooled lines with their labels and weights and deals them out."""
+    categories = [json.dumps(name, ensure_ascii=False) for name in ingest.categories.ids]
+    known = set(taxonomy.tag_ids)
+    tags = [json.dumps(name, ensure_ascii=False) if name in known else None for name in ingest.tags.ids]
+    numbers, starts = ingest.tag_numbers
+    category_numbers = ingest.category_numbers
+    tagged: Counter[int] = Counter()
+    files = [(directory / f"{name}.jsonl").open("w", encoding="utf-8") for name in SPLITS]
+    try:
+        with spool.open(encoding="utf-8", newline="\n") as lines:
+            for row, line in enumerate(lines):
+                part = parts[row]
+                if part == _LEFT_OUT:
+                    continue
+                own = [word for number in numbers[starts[row] : starts[row + 1]] if (word := tags[number]) is not None]
+                tagged[int(part)] += bool(own)
+                files[part].write(
+                    f'{line[:-1]}, "category": {categories[category_numbers[row]]}, "tags": [{", ".join(own)}], '
+                    f'"weight": {weights[row]:.4g}}}\n'
+                )
+    finally:
+        for file in files:
+            file.close()
+    return {
+        name: _split_counts(ingest, parts == part, tagged[part])
+        for name, part in zip(SPLITS, (TRAIN, VALIDATION, TEST), strict=True)
+    }
+
+
+def _split_counts(ingest: Ingest, rows: NDArray[np.bool_], tagged: int) -> dict[str, Any]:
+    by_category = np.bincount(ingest.category_numbers[rows], minlength=len(ingest.categories.ids)).tolist()
+    by_language = np.bincount(ingest.language_numbers[rows], minlength=len(ingest.languages)).tolist()
+    return {
+        "products": int(rows.sum()),
+        "with_tags": tagged,
+        "categories": {name: n for n, name in sorted(zip(by_category, ingest.categories.ids, strict=True))[::-1] if n},
+        "languages": {name: n for n, name in sorted(zip(by_language, ingest.languages, strict=True))[::-1] if n},
+    }
+
+
+def _read_summary(directory: Path) -> dict[str, Any] | None:
+    try:
+        summary = json.loads((directory / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    complete = all((directory / f"{name}.jsonl").is_file() for name in SPLITS) and (directory / "taxonomy.json").is_file()
+    return summary if complete and isinstance(summary, dict) else None
+
+
+def _fingerprint(source: Source, options: CatalogSettings, former: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the prepared catalogue depends on: files by content, settings, and this package's code."""
+    known = {
+        (entry["path"], entry["size"], entry["mtime_ns"]): entry["sha256"]
+        for entry in ((former or {}).get("fingerprint") or {}).get("files", {}).values()
+    }
+    files = {}
+    for part, path in (*source.files.items(), *([("taxonomy", source.taxonomy)] if source.taxonomy else [])):
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise CatalogError(f"{path} can't be read ({error.strerror})") from error
+        entry = {"path": str(path.resolve()), "size": status.st_size, "mtime_ns": status.st_mtime_ns}
+        # A file with the same place, size and time is taken for the same: reading gigabytes to be sure takes minutes.
+        entry["sha256"] = known.get((entry["path"], entry["size"], entry["mtime_ns"])) or _digest(path)
+        files[part] = entry
+    code = hashlib.sha256()
+    for module in sorted(Path(__file__).parent.glob("*.py")):
+        if module.name != "baseline.py":
+            code.update(module.read_bytes())
+    joined = "".join(f"{part}{entry['sha256']}" for part, entry in sorted(files.items()))
+    return {
+        "input_digest": hashlib.sha256(joined.encode()).hexdigest(),
+        "files": files,
+        "settings": options.model_dump(mode="json"),
+        "code": code.hexdigest(),
+    }
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,103 @@
+"""Finds the files a catalogue setting means: `demo`, one file, or a stem with parts."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog.prepared import SPLITS
+from catalog.readers import EXTENSIONS, CatalogError, file_format
+
+logger = logging.getLogger(__name__)
+
+DEMO = "demo"
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files of one catalogue.
+
+    Attributes:
+        files: Part (`train`, `validation`, `test`) → file; `train` is always there.
+        taxonomy: The taxonomy file that belongs to them; None where it is to be derived.
+    """
+
+    files: Mapping[str, Path]
+    taxonomy: Path | None = None
+
+
+def find_source(path: str, build_dir: Path, seed: int, taxonomy: Path | None = None) -> Source:
+    """Finds a catalogue's files; writes the built-in one first when it is asked for.
+
+    Args:
+        path: `demo`, a file, or a stem: `shop` finds shop.train.*, shop.validation.*, shop.test.* and, where no other
+            taxonomy is given, shop.taxonomy.yaml.
+        build_dir: Where the built-in catalogue is written, in a folder `demo`.
+        seed: Seed of the built-in catalogue.
+        taxonomy: The taxonomy setting.
+
+    Raises:
+        CatalogError: Nothing is there, two files stand for the same part, or there is no training part.
+    """
+    if path == DEMO:
+        return _find_stem(_write_demo(build_dir / "demo", seed), taxonomy)
+    file = Path(path).expanduser()
+    if file.is_file():
+        file_format(file)
+        return Source({"train": file}, taxonomy)
+    if file.is_dir():
+        raise CatalogError(f"catalog.path is {path!r}, a folder: name a file in it, or a stem such as {file / 'shop'}")
+    return _find_stem(file, taxonomy)
+
+
+def _find_stem(stem: Path, taxonomy: Path | None) -> Source:
+    files: dict[str, Path] = {}
+    for part in SPLITS:
+        found = [
+            candidate for ending in (*EXTENSIONS, ".ndjson") if (candidate := Path(f"{stem}.{part}{ending}")).is_file()
+        ]
+        if len(found) > 1:
+            raise CatalogError(f"{found[0]} and {found[1]} both stand for the {part} part: remove one of the two")
+        files.update({part: file for file in found})
+    if not files:
+        raise CatalogError(
+            f"there is no catalogue {str(stem)!r}: neither a file of this name nor {stem}.train.jsonl (or "
+            f"{', '.join(EXTENSIONS[1:])}){_nearest(stem)}"
+        )
+    if "train" not in files:
+        have = " and ".join(str(file) for file in files.values())
+        raise CatalogError(f"{have} found, but no {stem}.train.*: a catalogue needs a training part")
+    beside = Path(f"{stem}.taxonomy.yaml")
+    return Source(files, taxonomy or (beside if beside.is_file() else None))
+
+
+def _nearest(stem: Path) -> str:
+    try:
+        names = [entry.name for entry in stem.parent.iterdir()]
+    except OSError:
+        return f"; the folder {stem.parent} does not exist"
+    near = difflib.get_close_matches(stem.name, names, n=1, cutoff=0.5)
+    return f"; did you mean {stem.parent / near[0]}?" if near else ""
+
+
+def _write_demo(directory: Path, seed: int) -> Path:
+    """Writes the built-in catalogue unless this very code has written it already; returns its stem."""
+    demo = importlib.import_module("catalog.demo")
+    digest = hashlib.sha256(f"seed {seed}".encode())
+    for code in sorted(Path(str(demo.__file__)).parent.rglob("*")):
+        if code.is_file() and "__pycache__" not in code.parts:
+            digest.update(code.read_bytes())
+    stamp = directory / "stamp.txt"
+    stem = directory / "demo"
+    if not (stamp.is_file() and stamp.read_text(encoding="utf-8") == digest.hexdigest()):
+        logger.info("writing the built-in catalogue to %s", directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        stamp.unlink(missing_ok=True)
+        demo.write_demo(directory, seed)
+        stamp.write_text(digest.hexdigest(), encoding="utf-8")
+    return stem
