@@ -1,0 +1,5 @@
+"""`python -m client` is the command `tag`."""
+
+from .command import main
+
+raise SystemExit(main())

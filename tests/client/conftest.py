@@ -1,0 +1,142 @@
+"""A real Triton server with small stand-in models, shared by the client's tests."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent / "stub_repository"
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports nobody listens on, all different."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def prepare_backends(directory: Path) -> Path:
+    """The Python backend with the stub of this Python, as the server wants them laid out."""
+    spec = importlib.util.find_spec("pytriton")
+    assert spec is not None and spec.origin is not None, "nvidia-pytriton is not installed"
+    wheel = Path(spec.origin).parent / "tritonserver"
+    shutil.copytree(wheel / "backends", directory)
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    shutil.copy2(wheel / "python_backend_stubs" / version / "triton_python_backend_stub", directory / "python")
+    return directory
+
+
+@dataclass
+class Triton:
+    """A tritonserver process of the tests' own."""
+
+    directory: Path
+    backends: Path
+    http_port: int = 0
+    grpc_port: int = 0
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def grpc(self) -> str:
+        """The address for gRPC."""
+        return f"grpc://127.0.0.1:{self.grpc_port}"
+
+    @property
+    def http(self) -> str:
+        """The address for HTTP."""
+        return f"http://127.0.0.1:{self.http_port}"
+
+    def start(self) -> Triton:
+        """Starts the server and returns when it is ready; a second start uses the same ports."""
+        wheel = self.backends_wheel()
+        if not self.http_port:
+            self.http_port, self.grpc_port = free_ports(2)
+        environment = {
+            **os.environ,
+            "LD_LIBRARY_PATH": str(wheel.parents[1] / "nvidia_pytriton.libs"),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
+        command = [
+            str(wheel / "bin" / "tritonserver"), "--model-repository", str(REPOSITORY),
+            "--backend-directory", str(self.backends), "--http-address", "127.0.0.1", "--grpc-address", "127.0.0.1",
+            "--http-port", str(self.http_port), "--grpc-port", str(self.grpc_port), "--allow-metrics", "false",
+            "--backend-config", f"python,shm-region-prefix-name=client{self.http_port}",
+        ]  # fmt: skip
+        with (self.directory / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        self.wait_ready()
+        return self
+
+    @staticmethod
+    def backends_wheel() -> Path:
+        """Where the wheel keeps the server."""
+        spec = importlib.util.find_spec("pytriton")
+        assert spec is not None and spec.origin is not None
+        return Path(spec.origin).parent / "tritonserver"
+
+    def wait_ready(self) -> None:
+        """Polls the readiness address until it answers, or fails with the end of the server's log."""
+        assert self.process is not None
+        end = time.monotonic() + 60
+        while time.monotonic() < end and self.process.poll() is None:
+            try:
+                with urllib.request.urlopen(f"{self.http}/v2/health/ready", timeout=1):
+                    return
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.05)
+        log = (self.directory / "server.log").read_text(errors="replace")
+        self.kill()
+        raise AssertionError(f"tritonserver did not get ready:\n{log[-3000:]}")
+
+    def kill(self) -> None:
+        """Ends the server and its stubs at once."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+
+@pytest.fixture(scope="session")
+def backends(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The server's backend directory."""
+    return prepare_backends(tmp_path_factory.mktemp("triton") / "backends")
+
+
+@pytest.fixture(scope="session")
+def triton(backends: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Triton]:
+    """The server all tests share; nobody may stop it."""
+    server = Triton(tmp_path_factory.mktemp("server"), backends)
+    try:
+        yield server.start()
+    finally:
+        server.kill()
+
+
+@pytest.fixture
+def own_triton(backends: Path, tmp_path: Path) -> Iterator[Triton]:
+    """A server of the test's own, not yet started, to be started and killed at will."""
+    server = Triton(tmp_path, backends)
+    try:
+        yield server
+    finally:
+        server.kill()
