@@ -8,20 +8,19 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from catalog.prepare import Prepared, check, prepare
 from catalog.prepared import SPLITS
 from catalog.readers import CatalogError
 from catalog.taxonomy import TaxonomyError
-from settings import SettingsError, load_settings
+from settings import CatalogSettings, SettingsError, load_settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the process's exit status."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if arguments[:1] == ["demo"]:
-        from catalog.demo.command import main as demo  # noqa: PLC0415  # needs scikit-learn, which preparing doesn't
+        from catalog.demo.command import main as demo  # needs scikit-learn, which preparing doesn't
 
         return int(demo(arguments[1:]) or 0)
     parser = argparse.ArgumentParser(prog="python -m catalog", description="From a shop's catalogue to build/catalog.")
@@ -29,13 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--config", type=Path, metavar="FILE", help="the configuration (default: tagger.yaml)")
     shared.add_argument(
-        "--set", action="append", default=[], metavar="section.key=value", help="override a setting; may be repeated"
+        "--set", action="append", default=[], metavar="section.key=value", help="override a setting; repeatable"
     )
     command = commands.add_parser("prepare", parents=[shared], help="clean the catalogue and split it")
     command.add_argument("--force", action="store_true", help="prepare again even if nothing has changed")
     command = commands.add_parser("check", parents=[shared], help="check a catalogue file and write nothing")
     command.add_argument("file", type=Path)
-    commands.add_parser("demo", help="write the built-in catalogue and its baseline (see `demo --help`)", add_help=False)
+    commands.add_parser("demo", help="write the built-in catalogue (see `demo --help`)", add_help=False)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
@@ -54,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _print_prepared(prepared: Prepared, seconds: float) -> None:
     summary = prepared.summary
     if prepared.up_to_date:
-        print(f"{prepared.directory} is up to date, because input files, settings and code are those of {summary['created']}.")
+        since = f"input files, settings and code are those of {summary['created']}"
+        print(f"{prepared.directory} is up to date, because {since}.")
         return
     rejects = summary["rejects"]
     print(f"{sum(summary['rows_read'].values()):,} rows read, {rejects['rows']:,} rejected ({rejects['share']:.2%}).")
@@ -66,7 +66,9 @@ def _print_prepared(prepared: Prepared, seconds: float) -> None:
     names = list(dict.fromkeys(name for split in SPLITS for name in splits[split]["categories"]))
     _print_table("category", {name: [splits[split]["categories"].get(name, 0) for split in SPLITS] for name in names})
     languages = list(dict.fromkeys(name for split in SPLITS for name in splits[split]["languages"]))
-    _print_table("language", {name: [splits[split]["languages"].get(name, 0) for split in SPLITS] for name in languages})
+    _print_table(
+        "language", {name: [splits[split]["languages"].get(name, 0) for split in SPLITS] for name in languages}
+    )
     totals = {"all": [splits[split]["products"] for split in SPLITS]}
     _print_table("total", {**totals, "with tags": [splits[split]["with_tags"] for split in SPLITS]})
     taxonomy = summary["taxonomy"]
@@ -82,7 +84,7 @@ def _print_prepared(prepared: Prepared, seconds: float) -> None:
     print(f"{prepared.directory} written in {seconds:.1f} s.")
 
 
-def _check(path: Path, options: Any) -> int:
+def _check(path: Path, options: CatalogSettings) -> int:
     ingest, rejects = check(path, options)
     read, rejected = ingest.rows_read["train"], ingest.rows_rejected["train"]
     for reject in rejects:
@@ -98,7 +100,8 @@ def _check(path: Path, options: Any) -> int:
     if ingest.unknown_tags:
         print(f"Tags that are not in the taxonomy: {_top(ingest.unknown_tags)}.")
     if rejected > options.max_reject_share * read:
-        print(f"More than catalog.max_reject_share = {options.max_reject_share:g}: `prepare` would stop.", file=sys.stderr)
+        limit = f"catalog.max_reject_share = {options.max_reject_share:g}"
+        print(f"error: more than {limit} rejected: `prepare` would stop", file=sys.stderr)
         return 1
     return 0
 

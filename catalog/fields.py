@@ -120,14 +120,15 @@ def _pairs(value: str) -> dict[str, str]:
     for part in filter(str.strip, _PAIR_SEPARATOR.split(value)):
         key, found, item = re.split(r"([:=：])", part, maxsplit=1) if re.search(r"[:=：]", part) else (part, "", "")
         if not found:
-            raise RowError("attributes are not pairs", f"attributes has {part.strip()!r}: write `key: value; key: value`")
+            detail = f"attributes has {part.strip()!r}: write `key: value; key: value`"
+            raise RowError("attributes are not pairs", detail)
         pairs[key] = item.strip()
     return pairs
 
 
 def _count(row: Mapping[str, Any], field: str) -> float | None:
     value = row.get(field)
-    if value is None or isinstance(value, str) and not value.strip():
+    if value is None or (isinstance(value, str) and not value.strip()):
         return None
     try:
         if isinstance(value, bool):

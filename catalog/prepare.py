@@ -317,7 +317,7 @@ def _read_summary(directory: Path) -> dict[str, Any] | None:
         summary = json.loads((directory / "summary.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    complete = all((directory / f"{name}.jsonl").is_file() for name in SPLITS) and (directory / "taxonomy.json").is_file()
+    complete = all((directory / name).is_file() for name in ("taxonomy.json", *(f"{split}.jsonl" for split in SPLITS)))
     return summary if complete and isinstance(summary, dict) else None
 
 

@@ -127,9 +127,7 @@ def _products(
                     unknown.update(new)
                     logger.info("%s: ignoring unknown columns: %s", path.name, ", ".join(sorted(new)))
             cells = {field: values.get(name) for field, name in names.items()}
-            product = product_from_row(
-                cells, default_id=f"{default_id}:{row.line}", require_category=require_category
-            )
+            product = product_from_row(cells, default_id=f"{default_id}:{row.line}", require_category=require_category)
             yield row.line, product
         except RowError as error:
             shown = row.raw if row.raw is not None else row.values
@@ -150,7 +148,8 @@ def _read_jsonl(path: Path, names: Mapping[str, str]) -> Iterator[_Row]:
             try:
                 values = json.loads(line.decode("utf-8"))
             except UnicodeDecodeError as error:
-                detail = f"byte {error.start + 1} of the line (0x{line[error.start]:02x}) is not UTF-8: save it as UTF-8"
+                byte = f"byte {error.start + 1} of the line (0x{line[error.start]:02x})"
+                detail = f"{byte} is not UTF-8: save the file as UTF-8"
                 yield _Row(number, None, line, RowError("undecodable bytes", detail))
                 continue
             except (ValueError, RecursionError) as error:
@@ -214,8 +213,8 @@ def _read_delimited(path: Path, names: Mapping[str, str], delimiter: str | None)
 
 
 def _read_parquet(path: Path, names: Mapping[str, str]) -> Iterator[_Row]:
-    import pyarrow  # noqa: PLC0415  # costs a third of a second to import
-    import pyarrow.parquet  # noqa: PLC0415
+    import pyarrow  # costs a third of a second to import
+    import pyarrow.parquet
 
     try:
         with pyarrow.parquet.ParquetFile(path) as file:

@@ -63,7 +63,7 @@ def _find_stem(stem: Path, taxonomy: Path | None) -> Source:
         ]
         if len(found) > 1:
             raise CatalogError(f"{found[0]} and {found[1]} both stand for the {part} part: remove one of the two")
-        files.update({part: file for file in found})
+        files.update((part, file) for file in found)
     if not files:
         raise CatalogError(
             f"there is no catalogue {str(stem)!r}: neither a file of this name nor {stem}.train.jsonl (or "

@@ -95,7 +95,7 @@ def near_duplicate_groups(minima: NDArray[np.uint32]) -> NDArray[np.int64]:
 
 def assign_parts(
     groups: NDArray[np.int64],
-    categories: NDArray[np.integer],
+    categories: NDArray[np.int64],
     ids: NDArray[np.uint64],
     parts: NDArray[np.int8],
     *,

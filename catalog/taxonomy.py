@@ -110,7 +110,7 @@ class Taxonomy:
 
     @classmethod
     def from_yaml(cls, path: Path) -> Taxonomy:
-        """Reads a taxonomy.yaml: `categories` and `tags`, each a list of ids or of `{id, names, synonyms, categories}`.
+        """Reads a taxonomy.yaml: `categories` and `tags`, lists of ids or of `{id, names, synonyms, categories}`.
 
         Raises:
             TaxonomyError: The file is missing, is not YAML, or holds no usable taxonomy.
@@ -247,13 +247,16 @@ def _wrapped(path: Path, error: Exception) -> TaxonomyError:
 
 
 DEFAULT_TAXONOMY = Taxonomy(
-    (
-        Label("apparel", {"en": "Apparel", "zh": "服饰"}, ("clothing", "clothes", "fashion", "服装", "鞋服")),
-        Label("beauty", {"en": "Beauty", "zh": "美妆"}, ("cosmetics", "beauty & personal care", "美容", "化妆品", "个护美妆")),
-        Label("electronics", {"en": "Electronics", "zh": "电子产品"}, ("consumer electronics", "数码", "电子", "数码电子")),
-        Label("home", {"en": "Home", "zh": "家居"}, ("home & kitchen", "household", "家居用品", "居家")),
-        Label("food", {"en": "Food", "zh": "食品"}, ("grocery", "groceries", "food & drinks", "食品饮料")),
-        Label("automotive", {"en": "Automotive", "zh": "汽车"}, ("auto", "car & motorbike", "汽车用品", "车品")),
+    tuple(
+        Label(name, {"en": english, "zh": chinese}, tuple(synonyms))
+        for name, english, chinese, synonyms in (
+            ("apparel", "Apparel", "服饰", ("clothing", "clothes", "fashion", "服装", "鞋服")),
+            ("beauty", "Beauty", "美妆", ("cosmetics", "beauty & personal care", "美容", "化妆品", "个护美妆")),
+            ("electronics", "Electronics", "电子产品", ("consumer electronics", "数码", "电子", "数码电子")),
+            ("home", "Home", "家居", ("home & kitchen", "household", "家居用品", "居家")),
+            ("food", "Food", "食品", ("grocery", "groceries", "food & drinks", "食品饮料")),
+            ("automotive", "Automotive", "汽车", ("auto", "car & motorbike", "汽车用品", "车品")),
+        )
     )
 )
 """The six categories used where a catalogue has these ids and no taxonomy of its own; without tags."""

@@ -23,7 +23,7 @@ MAX_WEIGHT = 2.0
 
 
 def behaviour_weights(
-    views: NDArray[np.floating], clicks: NDArray[np.floating], purchases: NDArray[np.floating]
+    views: NDArray[np.float32], clicks: NDArray[np.float32], purchases: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Computes the sample weights of a catalogue; the formula stands at the top of this module.
 
