@@ -104,7 +104,7 @@ class LinearBaseline:
         categories = _category_indices(examples, taxonomy)
         tags = _tag_matrix(examples, taxonomy)
         # Words of one product only are kept: the machines gain from them, and memory is small.
-        self._vectorizer = TfidfVectorizer(analyzer=features, sublinear_tf=True, dtype=np.float64)
+        self._vectorizer = TfidfVectorizer(analyzer=features, dtype=np.float64)
         matrix = self._vectorizer.fit_transform(_texts_with_a_feature(examples))
         columns = len(taxonomy.category_ids), len(taxonomy.tag_ids)
 

@@ -1,0 +1,105 @@
+"""Makes the demo catalogue's records, split by split."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from catalog.demo.clutter import clutter
+from catalog.demo.facts import CATEGORY_SHARES, PLANS, Brands, Facts, SplitPlan, draw
+from catalog.demo.titles import write_description, write_title
+from catalog.demo.vocabulary import Vocabulary
+
+ENGLISH_SHARE = 0.52
+MISSING_TAG_SHARE = 0.012
+WRONG_SHELF_SHARE = 0.006
+"""Label noise, as every shop has it: a tag forgotten, a product on another category's shelf (and without its tags)."""
+
+Record = dict[str, Any]
+"""A product record, with the keys that JSON Lines catalogues use."""
+
+
+def records(vocabulary: Vocabulary, seed: int) -> Iterator[tuple[str, list[Record]]]:
+    """Yield each split's name and its records.
+
+    Titles differ from one another across all splits. The same seed makes the same records.
+    """
+    brands = Brands(vocabulary, random.Random(f"brands {seed}"))
+    titles: set[str] = set()
+    number = 0
+    for plan in PLANS:
+        rng = random.Random(f"{plan.name} {seed}")
+        products = []
+        while len(products) < plan.products:
+            record = _record(vocabulary, brands, plan, rng)
+            key = (record.get("title") or record.get("description", "")).casefold()
+            if key in titles:
+                continue
+            titles.add(key)
+            number += 1
+            products.append({"id": f"demo-{number:05d}"} | record)
+        yield plan.name, products
+
+
+def _record(vocabulary: Vocabulary, brands: Brands, plan: SplitPlan, rng: random.Random) -> Record:
+    lang = "en" if rng.random() < ENGLISH_SHARE else "zh"
+    facts = draw(vocabulary, brands, plan, lang, rng)
+    noise = vocabulary.noise
+    attributes: dict[str, str] = {}
+    if rng.random() < 0.14:
+        facts, attributes = _move_to_attributes(facts, noise, rng)
+    title = clutter(write_title(facts, noise, rng), lang, noise, rng)
+    record: Record = {"lang": lang, "title": title}
+    if rng.random() < 0.1:
+        said = [statement.words for statement in facts.statements if not statement.in_front][:1]
+        record["description"] = write_description(facts, said, noise, rng)
+        if rng.random() < 0.2:  # A shop that fills in one field only.
+            record["description"] = f"{record.pop('title')} {record['description']}"
+    if attributes:
+        record["attributes"] = attributes
+    record["category"], record["tags"] = _shelved(facts, rng)
+    return record | _behaviour(rng)
+
+
+def _move_to_attributes(facts: Facts, noise: Any, rng: random.Random) -> tuple[Facts, dict[str, str]]:
+    """Move the brand, the colour, the size and some stated attributes from the title into a table."""
+    names = noise["attribute_names"]
+    table = []
+    for key, value in (("brand", facts.brand), ("colour", facts.colour), ("spec", facts.spec)):
+        if value and rng.random() < 0.6:
+            table.append((names[key][facts.lang], value))
+    moved = [statement for statement in facts.statements if statement.in_front and rng.random() < 0.5]
+    table += [(names[statement.attribute.kind][facts.lang], statement.words) for statement in moved]
+    rng.shuffle(table)
+    kept = tuple(statement for statement in facts.statements if statement not in moved)
+    # A key written twice keeps the first value; the other statement stays in the title.
+    return _without(facts, kept, dict(table)), dict(table)
+
+
+def _without(facts: Facts, statements: tuple[Any, ...], table: dict[str, str]) -> Facts:
+    lost = tuple(s for s in facts.statements if s not in statements and s.words not in table.values())
+    from dataclasses import replace
+
+    return replace(facts, statements=statements + lost)
+
+
+def _shelved(facts: Facts, rng: random.Random) -> tuple[str, list[str]]:
+    """Return category and tags as the shop has them: nearly always the right ones."""
+    tags = list(facts.tags)
+    chance = rng.random()
+    if chance < WRONG_SHELF_SHARE:
+        others = [category for category in CATEGORY_SHARES if category != facts.family.category]
+        return rng.choice(others), []
+    if chance < WRONG_SHELF_SHARE + MISSING_TAG_SHARE:
+        tags.remove(rng.choice(tags))
+    return facts.family.category, tags
+
+
+def _behaviour(rng: random.Random) -> dict[str, int]:
+    """Return how often the product was seen, clicked and bought; shops know it of some products only."""
+    if rng.random() < 0.4:
+        return {}
+    views = int(rng.lognormvariate(5.0, 1.4))
+    clicks = sum(rng.random() < 0.07 for _ in range(min(views, 3000)))
+    return {"views": views, "clicks": clicks, "purchases": sum(rng.random() < 0.08 for _ in range(clicks))}
