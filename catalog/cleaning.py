@@ -43,11 +43,13 @@ _PICTURE = re.compile(
 # --- addresses --------------------------------------------------------------------------------------------------------
 
 _URL = re.compile(
-    r"\b(?:https?://|www\.)[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]{1,2048}"
-    r"|\b(?<![@.\-])[A-Za-z0-9\-]{1,63}(?:\.[A-Za-z0-9\-]{1,63}){0,3}\.(?:com|cn|net|org|in|co)/[A-Za-z0-9\-._~/?#&=%]{0,2048}",
+    r"(?<![A-Za-z0-9])(?:https?://|www\.)[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]{1,2048}"
+    r"|(?<![A-Za-z0-9@.\-])[A-Za-z0-9\-]{1,63}(?:\.[A-Za-z0-9\-]{1,63}){0,3}\.(?:com|cn|net|org|in|co)/[A-Za-z0-9\-._~/?#&=%]{0,2048}",
     re.I,
 )
-_EMAIL = re.compile(r"\b(?<![.+\-])[A-Za-z0-9][A-Za-z0-9_.+\-]{0,63}@[A-Za-z0-9\-]{1,63}(?:\.[A-Za-z0-9\-]{1,63}){1,4}")
+_EMAIL = re.compile(
+    r"(?<![A-Za-z0-9.+\-])[A-Za-z0-9][A-Za-z0-9_.+\-]{0,63}@[A-Za-z0-9\-]{1,63}(?:\.[A-Za-z0-9\-]{1,63}){1,4}"
+)
 
 # --- ratings and review counts ----------------------------------------------------------------------------------------
 
@@ -62,7 +64,7 @@ _RATING = re.compile(
     r"|(?<![\d.,/])[0-5](?:\.\d)?\s?[★☆⭐]{1,5}"
     r"|[★☆⭐]{1,5}\s?[0-5]\.\d(?![\d.])"
     r")"
-    r"|\b(?:rated|(?:customer\s)?rating\s?:)\s{0,3}[0-5]\.\d(?![\d.]|\s?[A-Za-z\"'°×*/%])"
+    r"|\b(?:rated|(?:customer\s)?rating\s?:)\s{0,3}[0-5]\.\d(?![\d.A-Za-z]|\s?[\"'°×*/%]|\s(?:[avwm]|mm|cm|kg|inch)\b)"
     r"|评分\s?:?\s?[0-5]\.\d\s?分?"
     r"|[★☆⭐]{2,10}",
     re.I,
@@ -124,9 +126,8 @@ _PRICE = re.compile(
 )
 # A bare number is a price only right after a word that means nothing else, and not with a unit behind it.
 _UNIT = (
-    r"(?!\d|[.,]\d|\s?(?:[A-Za-z%°\"'×*]"
-    r"|[寸码克斤升毫米厘公支片件只双条包袋盒瓶枚粒张颗抽卷层个套度代款色年岁月天日倍合])"
-    r"|\s?(?:[A-Za-z]{1,3}\b))"
+    r"(?!\d|[.,]\d|\s?[%°\"'×*/]|[A-Za-z]|\s(?:k?g|gms?|m?l|[cm]?m|pcs|inch|[gmt]b|[avw]|mah|oz|lbs?|packs?|pieces?)\b"
+    r"|\s?[寸码克斤升毫米厘公支片件只双条包袋盒瓶枚粒张颗抽卷层个套度代款色年岁月天日倍合])"
 )
 _BARE_PRICE = re.compile(
     r"(?:(?:到手|券后|原|现|特|售|活动|促销|秒杀|拼团|团购|会员|市场|吊牌|专柜|批发|折后|优惠|预售|直播间?|抢购|日常"
@@ -204,7 +205,7 @@ _ZH_PROMO = re.compile(
     r"|超值特惠|特惠装|特惠价?|钜惠|巨惠|特价(?:清仓|处理|包邮|促销)?|清仓(?:特价|处理|大?甩卖|价)?|(?:亏本|跳楼"
     r"|断码|换季|季末|尾货)(?:大?甩卖|清仓|价|处理)|大甩卖|大促销?|促销(?:装|价|中)?"
     r"|爆款(?:热卖|直降|推荐|返场)?|热卖(?:中|款|爆款)?|热销(?:爆款|款|中|榜)?|疯抢|抢购(?:中|价)?"
-    r"|秒杀(?=[!价款\s\]】,。]|$)|聚划算|百亿补贴|拼团(?!\w?[装])|团购价?"
+    r"|秒杀(?=[!款\s\]】,。]|$)|聚划算|百亿补贴|拼团(?!\w?[装])|团购价?"
     r"|(?:618|双十?[一二]|双1[12])\s?(?:大促|狂欢节?|特惠|年终|预售|抢先购|返场|价|活动|专享)"
     r"|(?:领取?|送|有|大额|无门槛|店铺)?优惠[券卷]|领[券卷](?:立减|下单|购买|再减|后)?|大额[券卷]|折上折|满减"
     r"|打折(?:优惠|促销)?|立减|直降"
@@ -266,9 +267,9 @@ def _to_plain_characters(text: str) -> str:
     if "<" in text:
         text = _TAG.sub(" ", _remove_hidden(text))
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text.translate(_MARKS))
+        text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text.translate(_MARKS)))
     if not text.isprintable():
-        text = _CONTROL.sub(" ", _INVISIBLE.sub("", text))
+        text = _CONTROL.sub(" ", text)
     return " ".join(text.split())
 
 
@@ -316,9 +317,10 @@ def _remove_commerce(text: str, lower: str) -> str:
 _DOMAIN_HINTS = (".com/", ".cn/", ".net/", ".org/", ".in/", ".co/")
 _RATING_HINTS = ("star", "rated", "rating", "out of", "/5", "/ 5", "score", "★", "☆", "⭐", "评")
 _REVIEW_HINTS = ("review", "rating", "sold", "customers", "bought in")
-_ZH_REVIEW_HINTS = tuple(
-    ("好评 满意度 回头客 月销 月售 已售 销量 热销 已拼 累计 评价 评论 付款 晒单 收货 购买 种草 推荐").split()
-)
+_ZH_REVIEW_HINTS = (
+    "好评", "满意度", "回头客", "月销", "月售", "已售", "销量", "热销", "已拼", "累计", "评价", "评论", "付款",
+    "晒单", "收货", "购买", "种草", "推荐",
+)  # fmt: skip
 _PRICE_HINTS = (
     "$", "rs.", " rs ", "(rs ", ":rs", *(f"rs{digit}" for digit in range(1, 10)), "rmb", "inr", "usd", "gbp", "hkd",
     "cny", " eur", " aud ", " cad ", "jpy", "/-", "price", "mrp", "m.r.p", "rupee", "yuan", "dollar",
@@ -331,13 +333,13 @@ _PROMO_HINTS = (
     "refund", "replacement", "exchange", "code", "coupon", "new arrival", "bogo", "b1g", "b2g", "b3g", "b4g", "ships",
     "cod ", "miss", "last chance",
 )  # fmt: skip
-_ZH_PROMO_HINTS = tuple(
-    (
-        "包邮 邮 运费 惠 促 清仓 甩卖 爆款 热卖 销 抢 秒杀 聚划算 补贴 拼团 团购 狂欢 618 双1 双十 券 卷 折 减 降 "
-        "假一 正品 旗舰店 直营 天 无理由 包退 包换 无忧 终身 质量问题 现货 发 下单 收藏 加购 关注 点击 进店 好评 "
-        "第一 第二 第三 第2 第3 冠军 领先 最低价 直供 批 上市 手慢 错过 赶 有限 售完 欲购 先到 送 买 拍 满 立省 送达"
-    ).split()
-)
+_ZH_PROMO_HINTS = (
+    "包邮", "邮", "运费", "惠", "促", "清仓", "甩卖", "爆款", "热卖", "销", "抢", "秒杀", "聚划算", "补贴", "拼团",
+    "团购", "狂欢", "618", "双1", "双十", "券", "卷", "折", "减", "降", "假一", "正品", "旗舰店", "直营", "天",
+    "无理由", "包退", "包换", "无忧", "终身", "质量问题", "现货", "发", "下单", "收藏", "加购", "关注", "点击",
+    "进店", "好评", "第一", "第二", "第三", "第2", "第3", "冠军", "领先", "最低价", "直供", "批", "上市", "手慢",
+    "错过", "赶", "有限", "售完", "欲购", "先到", "送", "买", "拍", "满", "立省", "送达",
+)  # fmt: skip
 
 
 def _any(text: str, hints: tuple[str, ...]) -> bool:

@@ -165,7 +165,7 @@ class Taxonomy:
 
 
 def fold(word: str) -> str:
-    """Brings a label's spellings together: width, case, and spaces, underscores or hyphens between words don't count."""
+    """Brings a label's spellings together: width, case, and what separates its words don't count."""
     return re.sub(r"[\s_-]+", "-", unicodedata.normalize("NFKC", word).strip().casefold())
 
 
