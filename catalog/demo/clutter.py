@@ -46,9 +46,8 @@ def clutter(text: str, lang: str, noise: Any, rng: random.Random) -> str:
 
 
 def _mistype(text: str, rng: random.Random) -> str:
-    for match in (
-        rng.sample(words, min(len(words), rng.choice((1, 1, 2)))) if (words := list(_LONG_WORD.finditer(text))) else ()
-    ):
+    words = list(_LONG_WORD.finditer(text))
+    for match in rng.sample(words, min(len(words), rng.choice((1, 1, 2)))):
         word = match.group()
         at = rng.randint(1, len(word) - 2)
         wrong = rng.choice(

@@ -46,7 +46,7 @@ PLANS = (
         "validation", 1200, new_types=0.08, new_wordings=0.1, new_brands=0.3, new_details=0.15, types_from=slice(0, 1)
     ),
     SplitPlan(
-        "test", 1800, new_types=0.35, new_wordings=0.2, new_brands=0.6, new_details=0.35, types_from=slice(1, None)
+        "test", 1800, new_types=0.38, new_wordings=0.2, new_brands=0.6, new_details=0.35, types_from=slice(1, None)
     ),
 )
 
@@ -116,10 +116,10 @@ class Brands:
         parts = self._parts
         while True:
             if lang == "zh" and rng.random() < 0.7:
-                name = rng.choice(parts["zh_first"]) + rng.choice(["", rng.choice(parts["zh_first"])])
-                name += rng.choice(parts["zh_last"])
+                middle = rng.choice(("", rng.choice(parts["zh_first"])))
+                name = f"{rng.choice(parts['zh_first'])}{middle}{rng.choice(parts['zh_last'])}"
             elif rng.random() < 0.6:
-                name = rng.choice(parts["en_first"]) + rng.choice(parts["en_last"])
+                name = f"{rng.choice(parts['en_first'])}{rng.choice(parts['en_last'])}"
             else:
                 name = f"{rng.choice(parts['en_words_first'])} {rng.choice(parts['en_words_last'])}"
             if rng.random() < 0.25 and name.isascii():
@@ -166,7 +166,7 @@ def _extras(
     noise = vocabulary.noise
     new_details = plan.new_details * (1 if thing in family.types else 2)
     extras: list[str] = []
-    for _ in range(rng.choices((0, 1, 2, 3), (15, 35, 35, 15))[0]):
+    for _ in range(rng.choices((0, 1, 2, 3), (20, 36, 32, 12))[0]):
         pool = family.new_details if rng.random() < new_details else family.details
         fitting = [detail for detail in pool if not detail.only or thing.names["en"][0] in detail.only]
         if fitting:
@@ -182,7 +182,7 @@ def _extras(
         ruled_out[words] = decoy.tags
         extras.append(words)
     # A gift, or another thing to go with it: the name of a product that this one is not.
-    for key, share in (("free_with", 0.11), ("goes_with", 0.1)):
+    for key, share in (("free_with", 0.13), ("goes_with", 0.11)):
         if rng.random() < share:
             extras.append(rng.choice(noise[key][lang]).format(_other_name(vocabulary, lang, rng)))
     return extras, ruled_out
@@ -206,7 +206,7 @@ def _statements(
     room = {"feature": 2}
     for tag in thing.tags:
         room[vocabulary.kinds[tag]] = room.get(vocabulary.kinds[tag], 1) - 1
-    statements = []
+    statements: list[Statement] = []
     wanted = rng.choices(list(STATED_ATTRIBUTES), list(STATED_ATTRIBUTES.values()))[0]
     may = tuple(dict.fromkeys((*family.may, *thing.may)))
     for tag in rng.sample(may, len(may)):
@@ -222,7 +222,8 @@ def _statements(
             wordings = attribute.new_before if in_front else attribute.new_after
         else:
             wordings = attribute.before if in_front else attribute.after
-        statements.append(Statement(attribute, rng.choice(wordings[lang]), in_front))
+        fitting = [words for words, where in wordings[lang] if not where or family.category in where]
+        statements.append(Statement(attribute, rng.choice(fitting), in_front))
     return tuple(statements)
 
 
@@ -235,8 +236,9 @@ def _model(rng: random.Random) -> str:
 
 
 def _colour(vocabulary: Vocabulary, family: Family, lang: str, rng: random.Random) -> str:
-    share = 0.6 if "colour" in family.specs else 0.04
-    return str(rng.choice(vocabulary.noise["colours"][lang])) if rng.random() < share else ""
+    if "colour" not in family.specs or rng.random() > 0.6:
+        return ""
+    return str(rng.choice(vocabulary.noise["colours"][lang]))
 
 
 def _spec(vocabulary: Vocabulary, family: Family, lang: str, rng: random.Random) -> str:

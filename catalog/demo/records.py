@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from catalog.demo.clutter import clutter
@@ -30,7 +31,7 @@ def records(vocabulary: Vocabulary, seed: int) -> Iterator[tuple[str, list[Recor
     number = 0
     for plan in PLANS:
         rng = random.Random(f"{plan.name} {seed}")
-        products = []
+        products: list[Record] = []
         while len(products) < plan.products:
             record = _record(vocabulary, brands, plan, rng)
             key = (record.get("title") or record.get("description", "")).casefold()
@@ -63,25 +64,23 @@ def _record(vocabulary: Vocabulary, brands: Brands, plan: SplitPlan, rng: random
 
 
 def _move_to_attributes(facts: Facts, noise: Any, rng: random.Random) -> tuple[Facts, dict[str, str]]:
-    """Move the brand, the colour, the size and some stated attributes from the title into a table."""
+    """Put the brand, the colour and the size into a table as well, and move some stated attributes there."""
     names = noise["attribute_names"]
-    table = []
+    table: dict[str, str] = {}
     for key, value in (("brand", facts.brand), ("colour", facts.colour), ("spec", facts.spec)):
         if value and rng.random() < 0.6:
-            table.append((names[key][facts.lang], value))
-    moved = [statement for statement in facts.statements if statement.in_front and rng.random() < 0.5]
-    table += [(names[statement.attribute.kind][facts.lang], statement.words) for statement in moved]
-    rng.shuffle(table)
-    kept = tuple(statement for statement in facts.statements if statement not in moved)
-    # A key written twice keeps the first value; the other statement stays in the title.
-    return _without(facts, kept, dict(table)), dict(table)
-
-
-def _without(facts: Facts, statements: tuple[Any, ...], table: dict[str, str]) -> Facts:
-    lost = tuple(s for s in facts.statements if s not in statements and s.words not in table.values())
-    from dataclasses import replace
-
-    return replace(facts, statements=statements + lost)
+            table[names[key][facts.lang]] = value
+    kept = []
+    for statement in facts.statements:
+        key = names[statement.attribute.kind][facts.lang]
+        # A key stands once in a table: a second statement of its kind stays in the title.
+        if statement.in_front and key not in table and rng.random() < 0.5:
+            table[key] = statement.words
+        else:
+            kept.append(statement)
+    rows = list(table.items())
+    rng.shuffle(rows)
+    return replace(facts, statements=tuple(kept)), dict(rows)
 
 
 def _shelved(facts: Facts, rng: random.Random) -> tuple[str, list[str]]:

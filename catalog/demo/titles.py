@@ -56,11 +56,9 @@ def _english_title(facts: Facts, noise: Any, rng: random.Random) -> str:
         name = ""  # Some sellers name the model and what it can do, and leave it to the picture to say what it is.
 
     head = " ".join(filter(None, (facts.brand, facts.model, *front, name)))
-    if rng.random() < 0.18:  # What it is first, who made it later.
-        head = " ".join(filter(None, (*front, name)))
-        behind.insert(
-            rng.randint(0, len(behind)), " ".join(filter(None, (rng.choice(("by", "")), facts.brand))).strip()
-        )
+    if facts.brand and name and rng.random() < 0.18:  # What it is first, who made it later.
+        head = " ".join((*front, name))
+        behind.insert(rng.randint(0, len(behind)), rng.choice(("by ", "")) + facts.brand)
     if behind and rng.random() < 0.3:
         head += rng.choice((" - ", ": ", " ")) + behind.pop(0)
     separator = rng.choice((", ", ", ", ", ", " | ", " - ", " ", "; "))

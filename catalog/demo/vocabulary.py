@@ -32,6 +32,9 @@ ATTRIBUTE_KINDS = ("audience", "material", "style", "use", "season", "feature")
 Texts = Mapping[str, tuple[str, ...]]
 """Language → wordings."""
 
+Wordings = Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]]
+"""Language → wordings, each with the categories it may be used in; none: in any."""
+
 
 class VocabularyError(ValueError):
     """A file in `words/` contradicts itself; the message names file and entry."""
@@ -62,17 +65,17 @@ class AttributeTag:
 
     Attributes:
         kind: one of ATTRIBUTE_KINDS.
-        before: wordings in front of the product's name.
+        before: wordings and the categories they fit (none: any), in front of the product's name.
         after: wordings behind it.
         new_before: like `before`, but never in a training product; `new_after` likewise.
     """
 
     id: str
     kind: str
-    before: Texts
-    after: Texts
-    new_before: Texts
-    new_after: Texts
+    before: Wordings
+    after: Wordings
+    new_before: Wordings
+    new_after: Wordings
 
 
 @dataclass(frozen=True)
@@ -137,10 +140,13 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _attribute(tag: str, kind: str, entry: Mapping[str, Any], path: Path) -> AttributeTag:
-    def wordings(key: str) -> Texts:
-        texts = {language: _split(entry[key][language], " / ") for language in LANGUAGES}
-        if not all(texts.values()):
-            raise VocabularyError(f"{path}: tag {tag!r}, {key}: a language has no wording")
+    def wordings(key: str) -> Wordings:
+        texts: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {}
+        for language in LANGUAGES:
+            parts = [words.partition(" @") for words in _split(entry[key][language], " / ")]
+            texts[language] = tuple((words, _split(categories, "+")) for words, _, categories in parts)
+            if not any(not categories for _, categories in texts[language]):
+                raise VocabularyError(f"{path}: tag {tag!r}, {key}, {language}: no wording fits every category")
         return texts
 
     return AttributeTag(tag, kind, wordings("before"), wordings("after"), wordings("new_before"), wordings("new_after"))
