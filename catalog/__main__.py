@@ -9,6 +9,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from catalog.prepare import Prepared, check, prepare
 from catalog.prepared import SPLITS
 from catalog.readers import CatalogError
@@ -94,9 +96,11 @@ def _check(path: Path, options: CatalogSettings) -> int:
     print(f"{read:,} rows read, {len(ingest):,} usable, {rejected:,} rejected.")
     _print_reasons(ingest.reject_reasons, "rejected")
     if len(ingest):
-        numbers = ingest.category_numbers.tolist()
-        counts = {name: [numbers.count(number)] for number, name in enumerate(ingest.categories.ids[:200])}
-        _print_table("category", dict(sorted(counts.items(), key=lambda item: -item[1][0])), ("products",))
+        counts = zip(np.bincount(ingest.category_numbers).tolist(), ingest.categories.ids, strict=True)
+        most = sorted(counts, reverse=True)
+        _print_table("category", {name: [count] for count, name in most[:50]}, ("products",))
+        if len(most) > 50:
+            print(f"… and {len(most) - 50:,} categories more\n")
     if ingest.unknown_tags:
         print(f"Tags that are not in the taxonomy: {_top(ingest.unknown_tags)}.")
     if rejected > options.max_reject_share * read:

@@ -19,14 +19,10 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class RowError(Exception):
-    """A row can't be used.
-
-    Attributes:
-        reason: A short phrase to count by.
-        detail: What is wrong in this row.
-    """
+    """A row can't be used."""
 
     def __init__(self, reason: str, detail: str) -> None:
+        """Keeps a short phrase to count by, and the sentence for this row."""
         super().__init__(detail)
         self.reason = reason
         self.detail = detail

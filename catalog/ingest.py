@@ -13,7 +13,7 @@ from array import array
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,13 @@ PROGRESS_ROWS = 100_000
 _BATCH = 4096
 
 
+class TextSink(Protocol):
+    """Something that lines can be written to."""
+
+    def write(self, text: str, /) -> int:
+        """Takes a piece of text."""
+
+
 class Labels:
     """Numbers the categories or tags of a catalogue in the order they turn up.
 
@@ -41,6 +48,7 @@ class Labels:
     """
 
     def __init__(self) -> None:
+        """Starts without any label."""
         self.ids: list[str] = []
         self.spellings: dict[str, str] = {}
         self._numbers: dict[str, int] = {}
@@ -60,18 +68,19 @@ class Labels:
 
 
 class Ingest:
-    """The accepted products of a catalogue, and what was rejected.
-
-    Args:
-        spool: Where the cleaned texts go, one unfinished JSON object a line; None keeps none (a mere check).
-        minima: Where the signatures go, HASHES uint32 a row; None computes none.
-        rejects: Where rejects go as JSON lines.
-        taxonomy: Categories outside it are rejected and tags outside it left out; None accepts every word.
-    """
+    """The accepted products of a catalogue, and what was rejected."""
 
     def __init__(
-        self, spool: IO[str] | None, minima: IO[bytes] | None, rejects: IO[str], taxonomy: Taxonomy | None
+        self, spool: IO[str] | None, minima: IO[bytes] | None, rejects: TextSink, taxonomy: Taxonomy | None
     ) -> None:
+        """Starts with no product.
+
+        Args:
+            spool: Where the cleaned texts go, one unfinished JSON object a line; None keeps none (a mere check).
+            minima: Where the signatures go, HASHES uint32 a row; None computes none.
+            rejects: Where rejects go as JSON lines.
+            taxonomy: Categories outside it are rejected and tags outside it left out; None accepts every word.
+        """
         self._spool = spool
         self._minima = minima
         self._rejects = rejects
@@ -222,7 +231,7 @@ def read_minima(path: Path) -> NDArray[np.uint32]:
     return np.fromfile(path, dtype="<u4").reshape(-1, HASHES)
 
 
-def write_reject(stream: IO[str], reject: Reject) -> None:
+def write_reject(stream: TextSink, reject: Reject) -> None:
     """Writes one line of rejects.jsonl; values JSON does not know are written as text."""
     stream.write(json.dumps(reject.to_json(), ensure_ascii=True, default=str) + "\n")
 

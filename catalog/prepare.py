@@ -105,7 +105,7 @@ def check(path: Path, options: CatalogSettings) -> tuple[Ingest, list[Reject]]:
     """
     first = _FirstRejects()
     taxonomy = Taxonomy.from_yaml(options.taxonomy) if options.taxonomy else None
-    ingest = Ingest(None, None, first, taxonomy)  # type: ignore[arg-type]
+    ingest = Ingest(None, None, first, taxonomy)
     ingest.read("train", path, options.columns)
     return ingest, [Reject(**entry) for entry in first.entries]
 
@@ -117,7 +117,7 @@ class _FirstRejects:
         self.entries: list[dict[str, Any]] = []
         self._limit = limit
 
-    def write(self, line: str) -> int:
+    def write(self, line: str, /) -> int:
         if len(self.entries) < self._limit:
             self.entries.append(json.loads(line))
         return len(line)
@@ -195,6 +195,10 @@ def _deal(
     ingest: Ingest, groups: NDArray[np.int64], source: Source, options: CatalogSettings
 ) -> tuple[NDArray[np.int8], dict[int, str]]:
     """Decides on every product's part, _LEFT_OUT among them, and says why of those."""
+    validation_share = 0.0 if "validation" in source.files else options.validation_share
+    test_share = 0.0 if "test" in source.files else options.test_share
+    if validation_share + test_share >= 1:
+        raise CatalogError("catalog.validation_share and catalog.test_share leave nothing to train on: lower them")
     parts, ids, categories = ingest.parts, ingest.ids, ingest.category_numbers
     left_out: dict[int, str] = {}
     twins = crossing_rows(groups, parts)
@@ -207,8 +211,8 @@ def _deal(
         categories,
         ids,
         parts,
-        validation_share=0.0 if "validation" in source.files else options.validation_share,
-        test_share=0.0 if "test" in source.files else options.test_share,
+        validation_share=validation_share,
+        test_share=test_share,
         seed=options.seed,
     )
     unseen = np.flatnonzero((parts > TRAIN) & ~np.isin(categories, np.unique(categories[parts == TRAIN])))

@@ -213,9 +213,13 @@ def _read_delimited(path: Path, names: Mapping[str, str], delimiter: str | None)
 
 
 def _read_parquet(path: Path, names: Mapping[str, str]) -> Iterator[_Row]:
-    import pyarrow  # costs a third of a second to import
-    import pyarrow.parquet
-
+    try:
+        import pyarrow  # here, because it costs a third of a second
+        import pyarrow.parquet
+    except ImportError as error:
+        raise CatalogError(
+            f"{path} needs the package pyarrow, which can't be loaded ({error}): install it, or write JSONL"
+        ) from error
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             header = file.schema_arrow.names

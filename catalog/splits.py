@@ -106,8 +106,8 @@ def assign_parts(
     """Deals the rows of the training part out to train, validation and test, each group as a whole.
 
     Within each category, groups come in an order drawn from the seed and the ids (not from the file's order) and fill
-    first the test part, then the validation part, then the training part; a group too large for its part's remainder
-    is passed over. A category with too few products for a share stays in training.
+    first the test part, then the validation part, then the training part; a group much too large for what its part
+    still needs is passed over. A category with too few products for a share stays in training.
 
     Args:
         groups: [N] from `near_duplicate_groups`.
@@ -140,10 +140,12 @@ def assign_parts(
         total = int(sizes[of_category].sum())
         wanted = {TEST: round(total * test_share), VALIDATION: round(total * validation_share)}
         for part, room in wanted.items():
-            for group in of_category.tolist():
+            # All but the last: something of each category is left to train on.
+            for group in of_category[:-1].tolist():
                 if room <= 0:
                     break
-                if group_parts[group] == TRAIN and sizes[group] <= room:
+                # A group may overshoot the part's size, if that comes nearer to it than leaving it out.
+                if group_parts[group] == TRAIN and sizes[group] < 2 * room:
                     group_parts[group] = part
                     room -= int(sizes[group])
     result[rows] = group_parts[members]

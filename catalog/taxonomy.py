@@ -53,6 +53,7 @@ class Taxonomy:
     tags: tuple[Label, ...] = ()
 
     def __post_init__(self) -> None:
+        """Checks what the class promises."""
         if not self.categories:
             raise TaxonomyError("the taxonomy has no category: give at least one")
         _index(self.categories, "category")

@@ -1,0 +1,305 @@
+"""The whole stage: what it writes, what it keeps when it fails, and when it has nothing to do."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.__main__ import main
+from catalog.prepare import prepare
+from catalog.prepared import SPLITS, read_split
+from catalog.publish import staged_directory
+from catalog.readers import CatalogError
+from catalog.taxonomy import Taxonomy, TaxonomyError
+from settings import Settings, load_settings
+
+NOUNS = ("shelf", "bottle", "dress", "lamp", "charger", "shampoo", "helmet", "cookies", "sofa", "earphones")
+COLOURS = (
+    "amber",
+    "bronze",
+    "coral",
+    "denim",
+    "ebony",
+    "fuchsia",
+    "green",
+    "hazel",
+    "indigo",
+    "jade",
+    "khaki",
+    "lilac",
+)
+
+
+def row(number: int, **values: Any) -> dict[str, Any]:
+    """A product whose title shares no run of characters with that of another number."""
+    digits = [int(digit) for digit in f"{number:04d}"]
+    words = [
+        COLOURS[digits[3]] + NOUNS[digits[2]],
+        NOUNS[digits[1]] + COLOURS[digits[0]],
+        f"{number * 7919 % 99991:05d}",
+    ]
+    title = " ".join(word * 2 for word in words)
+    return {"id": f"sku-{number}", "title": title, "category": ("home", "food")[number % 2], "tags": ["wood"], **values}
+
+
+def write(path: Path, rows: Sequence[Any]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = (item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in rows)
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def settings_for(tmp_path: Path, path: Path, *more: str) -> Settings:
+    overrides = [f"catalog.path={path}", f"build_dir={tmp_path / 'build'}", *more]
+    return load_settings(write(tmp_path / "empty.yaml", ["{}"]), [f"{item}" for item in overrides])
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def ids_of(directory: Path, split: str) -> set[str]:
+    return {example.id for example in read_split(directory, split)}
+
+
+def test_one_file_becomes_three_parts_with_cleaned_texts_and_a_taxonomy(tmp_path: Path) -> None:
+    rows = [row(number) for number in range(200)]
+    rows[7] |= {
+        "title": "限时特惠 ¥199 纯棉连衣裙 XL",
+        "attributes": {"材质": "纯棉"},
+        "tags": ["Wood", "rare"],
+        "lang": "",
+    }
+    prepared = prepare(settings_for(tmp_path, write(tmp_path / "shop.jsonl", rows)))
+    examples = {split: read_split(prepared.directory, split) for split in SPLITS}
+    assert {split: len(examples[split]) for split in SPLITS} == {"train": 160, "validation": 20, "test": 20}
+    (dress,) = [example for split in SPLITS for example in examples[split] if example.id == "sku-7"]
+    assert (dress.text, dress.lang, dress.category) == ("纯棉连衣裙 XL 材质: 纯棉", "zh", "food")
+    assert (dress.tags, dress.weight) == (("wood",), 1.0)
+    taxonomy = Taxonomy.from_json(prepared.directory / "taxonomy.json")
+    assert (taxonomy.category_ids, taxonomy.tag_ids) == (("food", "home"), ("wood",))
+    assert prepared.summary["splits"]["test"]["categories"] == {"home": 10, "food": 10}
+    assert prepared.summary["taxonomy"]["rare_tags_left_out"] == 1
+    assert not list(prepared.directory.glob("*.tmp"))
+
+
+def test_every_row_is_an_example_or_a_reject_with_its_line(tmp_path: Path) -> None:
+    rows: list[Any] = [row(number) for number in range(100)]
+    rows[10] = "{broken"
+    rows[20] = {**row(20), "id": "sku-1"}
+    rows[30] = {**row(30), "title": "包邮 🔥 ¥99"}
+    prepared = prepare(settings_for(tmp_path, write(tmp_path / "shop.jsonl", rows)))
+    rejects = lines_of(prepared.directory / "rejects.jsonl")
+    assert [(reject["file"], reject["line"], reject["reason"]) for reject in rejects] == [
+        ("shop.jsonl", 11, "broken JSON"),
+        ("shop.jsonl", 21, "duplicate id"),
+        ("shop.jsonl", 31, "no text is left after cleaning"),
+    ]
+    assert sum(prepared.summary["splits"][split]["products"] for split in SPLITS) == 97
+    assert prepared.summary["rejects"] == {
+        "rows": 3,
+        "share": 0.03,
+        "reasons": {"broken JSON": 1, "duplicate id": 1, "no text is left after cleaning": 1},
+    }
+
+
+def test_too_many_rejects_stop_the_run_keep_the_rejects_and_leave_what_was_there(tmp_path: Path) -> None:
+    rows: list[Any] = [row(number) for number in range(50)]
+    settings = settings_for(tmp_path, write(tmp_path / "shop.jsonl", rows))
+    before = prepare(settings).summary
+    write(tmp_path / "shop.jsonl", [*rows, *["{broken"] * 10])
+    kept = tmp_path / "build" / "catalog-rejects.jsonl"
+    with pytest.raises(CatalogError, match=r"10 of 60 rows \(16.7%\).*broken JSON: 10") as caught:
+        prepare(settings)
+    assert str(kept) in str(caught.value)
+    assert len(lines_of(kept)) == 10
+    assert json.loads((tmp_path / "build/catalog/summary.json").read_text(encoding="utf-8")) == before
+    assert not (tmp_path / "build/.catalog.new").exists()
+    write(tmp_path / "shop.jsonl", rows)
+    prepare(settings, force=True)
+    assert not kept.exists()
+
+
+def test_twins_share_a_part_and_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
+    rows = [row(number) for number in range(150)]
+    rows += [{**row(number, id=f"twin-{number}"), "title": row(number)["title"] + " !"} for number in range(150)]
+    path = write(tmp_path / "shop.jsonl", rows)
+    first = prepare(settings_for(tmp_path, path))
+    parts = {example.id: split for split in SPLITS for example in read_split(first.directory, split)}
+    assert all(parts[f"sku-{number}"] == parts[f"twin-{number}"] for number in range(150))
+    assert set(parts.values()) == set(SPLITS)
+    texts = {split: (first.directory / f"{split}.jsonl").read_bytes() for split in SPLITS}
+    again = prepare(settings_for(tmp_path, path), force=True)
+    assert texts == {split: (again.directory / f"{split}.jsonl").read_bytes() for split in SPLITS}
+    other = prepare(settings_for(tmp_path, path, "catalog.seed=99"))
+    assert texts["test"] != (other.directory / "test.jsonl").read_bytes()
+
+
+def test_a_stem_takes_its_own_parts_and_leaves_out_training_twins_of_test_products(tmp_path: Path) -> None:
+    write(tmp_path / "shop.train.jsonl", [row(number) for number in range(100)])
+    twin = {**row(5, id="twin"), "title": row(5)["title"].upper()}
+    write(tmp_path / "shop.test.jsonl", [*(row(number) for number in range(200, 220)), twin, row(300, category="toys")])
+    prepared = prepare(settings_for(tmp_path, tmp_path / "shop"))
+    assert ids_of(prepared.directory, "test") == {*(f"sku-{number}" for number in range(200, 220)), "twin"}
+    assert len(ids_of(prepared.directory, "validation")) == 10
+    assert "sku-5" not in ids_of(prepared.directory, "train") | ids_of(prepared.directory, "validation")
+    assert {
+        (item["file"], item["line"], item["reason"]) for item in lines_of(prepared.directory / "rejects.jsonl")
+    } == {
+        ("shop.train.jsonl", 6, "near-duplicate in another part"),
+        ("shop.test.jsonl", 22, "category without training products"),
+    }
+    assert prepared.summary["rejects"]["rows"] == 0
+
+
+def test_a_limit_draws_training_rows_shrinks_validation_and_keeps_the_test_part(tmp_path: Path) -> None:
+    rows = [row(number) for number in range(400)]
+    rows += [row(number, category="rare") for number in range(400, 404)]
+    path = write(tmp_path / "shop.jsonl", rows)
+    whole = prepare(settings_for(tmp_path, path))
+    test = ids_of(whole.directory, "test")
+    train = ids_of(whole.directory, "train")
+    few = prepare(settings_for(tmp_path, path, "catalog.limit=32"))
+    assert ids_of(few.directory, "test") == test
+    assert len(ids_of(few.directory, "train")) == 32
+    assert ids_of(few.directory, "train") < train
+    assert len(ids_of(few.directory, "validation")) == 4
+    assert few.summary["splits"]["train"]["categories"]["rare"] >= 1
+    with pytest.raises(CatalogError, match=r"catalog.limit is 2, but there are 3 categories"):
+        prepare(settings_for(tmp_path, path, "catalog.limit=2"))
+
+
+def test_a_taxonomy_file_maps_synonyms_rejects_unknown_categories_and_drops_unknown_tags(tmp_path: Path) -> None:
+    rows = [row(number, category=("家居", "Groceries")[number % 2], tags=["木质", "odd"]) for number in range(60)]
+    rows[3]["category"] = "fod"
+    (tmp_path / "taxonomy.yaml").write_text(
+        "categories:\n- {id: home, names: {zh: 家居}}\n- {id: food, synonyms: [groceries]}\n- toys\n"
+        "tags:\n- {id: wood, names: {zh: 木质}}\n",
+        encoding="utf-8",
+    )
+    path = write(tmp_path / "shop.jsonl", rows)
+    prepared = prepare(settings_for(tmp_path, path, f"catalog.taxonomy={tmp_path / 'taxonomy.yaml'}"))
+    examples = [example for split in SPLITS for example in read_split(prepared.directory, split)]
+    assert {(example.category, example.tags) for example in examples} == {("home", ("wood",)), ("food", ("wood",))}
+    (reject,) = lines_of(prepared.directory / "rejects.jsonl")
+    assert reject["reason"] == "unknown category"
+    assert "did you mean 'food'" in reject["detail"]
+    assert prepared.summary["taxonomy"]["unknown_tags"] == {"odd": 59}
+    assert Taxonomy.from_json(prepared.directory / "taxonomy.json").category_ids == ("home", "food", "toys")
+
+
+def test_a_taxonomy_beside_the_stem_is_used(tmp_path: Path) -> None:
+    write(tmp_path / "shop.train.jsonl", [row(number) for number in range(20)])
+    (tmp_path / "shop.taxonomy.yaml").write_text("categories: [home, food]\n", encoding="utf-8")
+    assert prepare(settings_for(tmp_path, tmp_path / "shop")).summary["taxonomy"]["tags"] == 0
+
+
+def test_behaviour_becomes_weights(tmp_path: Path) -> None:
+    rows = [row(number, views=10_000, clicks=100 * (number % 5)) for number in range(40)]
+    prepared = prepare(settings_for(tmp_path, write(tmp_path / "shop.jsonl", rows)))
+    weights = {e.id: e.weight for split in SPLITS for e in read_split(prepared.directory, split)}
+    assert weights["sku-0"] == 0.5 < weights["sku-2"] < weights["sku-4"] <= 2.0
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param([row(number, tags=[]) for number in range(30)], id="no-tags"),
+        pytest.param([row(number, category="home") for number in range(30)], id="one-category"),
+        pytest.param([*(row(number) for number in range(30)), row(99, category="pets")], id="a-category-of-one"),
+        pytest.param([row(1)], id="one-product"),
+    ],
+)
+def test_odd_catalogues_prepare_all_the_same(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+    prepared = prepare(settings_for(tmp_path, write(tmp_path / "shop.jsonl", rows)))
+    assert sum(prepared.summary["splits"][split]["products"] for split in SPLITS) == len(rows)
+    assert prepared.summary["splits"]["train"]["categories"].keys() == {item["category"] for item in rows}
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [([], "has no rows"), (['{"title": "x"}'], r"none of the 1 rows.*no category: 1")],
+)
+def test_a_catalogue_without_a_usable_row_is_one_clear_error(tmp_path: Path, rows: list[Any], message: str) -> None:
+    with pytest.raises(CatalogError, match=message):
+        prepare(settings_for(tmp_path, write(tmp_path / "shop.jsonl", rows)))
+
+
+def test_paths_that_mean_nothing_are_explained(tmp_path: Path) -> None:
+    write(tmp_path / "shop.test.jsonl", [row(1)])
+    with pytest.raises(CatalogError, match=r"no .*shop.train"):
+        prepare(settings_for(tmp_path, tmp_path / "shop"))
+    with pytest.raises(CatalogError, match=r"there is no catalogue .*shpo.*did you mean .*shop"):
+        prepare(settings_for(tmp_path, tmp_path / "shpo.test.jsonl"))
+    with pytest.raises(CatalogError, match="a folder"):
+        prepare(settings_for(tmp_path, tmp_path))
+    write(tmp_path / "two.train.jsonl", [row(1)])
+    write(tmp_path / "two.train.csv", ["title,category"])
+    with pytest.raises(CatalogError, match="both stand for the train part"):
+        prepare(settings_for(tmp_path, tmp_path / "two"))
+    path = write(tmp_path / "shop.jsonl", [row(1)])
+    with pytest.raises((CatalogError, TaxonomyError), match=r"none.yaml"):
+        prepare(settings_for(tmp_path, path, "catalog.taxonomy=none.yaml"))
+
+
+def test_a_second_run_is_up_to_date_until_input_or_settings_change(tmp_path: Path) -> None:
+    path = write(tmp_path / "shop.jsonl", [row(number) for number in range(30)])
+    assert not prepare(settings_for(tmp_path, path)).up_to_date
+    assert prepare(settings_for(tmp_path, path)).up_to_date
+    assert not prepare(settings_for(tmp_path, path, "catalog.test_share=0.3")).up_to_date
+    write(path, [row(number) for number in range(31)])
+    assert not prepare(settings_for(tmp_path, path, "catalog.test_share=0.3")).up_to_date
+    (tmp_path / "build/catalog/test.jsonl").unlink()
+    assert not prepare(settings_for(tmp_path, path, "catalog.test_share=0.3")).up_to_date
+
+
+def test_a_directory_replaced_by_a_killed_run_is_put_back_by_the_next(tmp_path: Path) -> None:
+    target = tmp_path / "catalog"
+    with staged_directory(target) as staging:
+        (staging / "a").write_text("first")
+    # What a kill between the two renames leaves behind.
+    target.rename(tmp_path / ".catalog.old")
+    (tmp_path / ".catalog.new").mkdir()
+    with pytest.raises(RuntimeError), staged_directory(target):
+        assert (target / "a").read_text() == "first"
+        raise RuntimeError
+    assert [entry.name for entry in tmp_path.iterdir() if entry.is_dir()] == ["catalog"]
+
+
+def test_two_runs_do_not_write_the_same_directory(tmp_path: Path) -> None:
+    target = tmp_path / "catalog"
+    with staged_directory(target), pytest.raises(CatalogError, match="another run"), staged_directory(target):
+        pass
+
+
+def test_the_command_line_prepares_says_up_to_date_and_checks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "shop.jsonl", [*(row(number) for number in range(60)), "{broken"])
+    config = write(tmp_path / "tagger.yaml", ["{}"])
+    arguments = ["--config", str(config), "--set", f"catalog.path={path}", "--set", f"build_dir={tmp_path / 'build'}"]
+    assert main(["prepare", *arguments]) == 0
+    output = capsys.readouterr().out
+    assert "61 rows read, 1 rejected (1.64%)" in output
+    assert "1 rejected: broken JSON" in output
+    assert "validation" in output
+    assert main(["prepare", *arguments]) == 0
+    assert "up to date, because" in capsys.readouterr().out
+    assert main(["check", *arguments, str(path)]) == 0
+    output = capsys.readouterr().out
+    assert "shop.jsonl:61: broken JSON: " in output
+    assert "60 usable" in output
+
+
+def test_mistakes_on_the_command_line_end_with_one_sentence_and_status_1(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "catalog", "prepare", "--set", f"catalog.path={tmp_path / 'none'}"]
+    done = subprocess.run([*command, "--set", f"build_dir={tmp_path}"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: there is no catalogue")
+    assert "Traceback" not in done.stderr
