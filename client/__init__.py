@@ -2,6 +2,7 @@
 
 from .async_tagger import AsyncProductTagger
 from .errors import (
+    BulkError,
     InvalidTextError,
     InvalidUrlError,
     ModelNotFoundError,
@@ -17,6 +18,7 @@ from .tagger import ProductTagger
 
 __all__ = [
     "AsyncProductTagger",
+    "BulkError",
     "InvalidTextError",
     "InvalidUrlError",
     "ModelNotFoundError",

@@ -160,7 +160,9 @@ def answer_batch(
             answers += parse(arrays, stop - start)
         except InvalidTextError as error:
             if stop - start == 1:
-                answers.append(InvalidTextError(str(error), texts[start], first + start))
+                # The server names the row of the request; alone in its request, that number would only mislead.
+                reason = str(error).removeprefix("row 0: ")
+                answers.append(InvalidTextError(reason, texts[start], first + start))
             else:
                 middle = (start + stop) // 2
                 pending += [(middle, stop), (start, middle)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from .errors import (
     InvalidTextError,
     ModelNotFoundError,
@@ -28,6 +30,9 @@ _HTTP_ERRORS: dict[str, type[TaggerError]] = {
     "504": TaggerTimeoutError,
 }
 
+# Triton puts this before the sentence of a model inside an ensemble.
+_ENSEMBLE = re.compile(r"^in ensemble '[^']*', ")
+
 
 def refused(status: str | None, message: str, where: str) -> TaggerError:
     """The exception for an answer that is an error.
@@ -43,7 +48,7 @@ def refused(status: str | None, message: str, where: str) -> TaggerError:
     if kind is ServerUnavailableError and "timeout expired" in message.lower():
         return TaggerTimeoutError(f"the request waited too long in the queue of the server at {where}: {message}")
     if kind is InvalidTextError:
-        return InvalidTextError(message)
+        return InvalidTextError(_ENSEMBLE.sub("", message))
     if kind is ServerUnavailableError:
         return ServerUnavailableError(f"the server at {where} is not available: {message}")
     if kind is TaggerTimeoutError:

@@ -28,6 +28,10 @@ _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 Entry = Sequence[Any]
 
 
+class JournalError(BulkError):
+    """What was done cannot be written down."""
+
+
 class RunLock:
     """Holds the folder of a run, so that two runs never write the same output. Freed with the process, however it ends.
 
@@ -190,15 +194,15 @@ class Journal:
             raise self._cannot_write(error) from error
         self._size += len(data)
 
-    def _cannot_write(self, error: OSError) -> BulkError:
+    def _cannot_write(self, error: OSError) -> JournalError:
         return cannot_write(self.path, error, self.rows)
 
 
-def cannot_write(path: Path, error: OSError, rows: int) -> BulkError:
+def cannot_write(path: Path, error: OSError, rows: int) -> JournalError:
     """The exception for a failed write: which file, why, and that the finished rows are kept."""
     reason = "the disk is full" if error.errno in _DISK_FULL else (error.strerror or str(error))
     mend = "free some space and" if error.errno in _DISK_FULL else "mend that and"
-    return BulkError(f"{path} cannot be written: {reason}; {rows:,} finished rows are kept: {mend} run it again")
+    return JournalError(f"{path} cannot be written: {reason}; {rows:,} finished rows are kept: {mend} run it again")
 
 
 def _whole_line(raw: bytes) -> Any:

@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable
 
 from ..errors import BulkError, ModelNotFoundError, ServerError, ServerUnavailableError, TaggerError, TaggerTimeoutError
-from ..retries import RetryPolicy
 
 logger = logging.getLogger(__name__)
 
 _WORTH_WAITING = (ServerUnavailableError, TaggerTimeoutError)
-_BACKOFF = RetryPolicy(first_delay=0.25, longest_delay=10.0)
-_SERVER_ERRORS = 5
+_SHORTEST, _LONGEST = 0.25, 5.0
+_SERVER_ERROR_SECONDS = 15.0
 
 
 class Patience:
@@ -28,7 +27,6 @@ class Patience:
         self._limit = limit
         self._clock = clock
         self._since: float | None = None
-        self._failures = 0
         self._ever_answered = False
 
     def answered(self) -> None:
@@ -36,7 +34,6 @@ class Patience:
         if self._since is not None:
             logger.warning("the server answers again")
         self._since = None
-        self._failures = 0
         self._ever_answered = True
 
     def wait_after(self, error: TaggerError, chance: float) -> float:
@@ -51,19 +48,21 @@ class Patience:
             TaggerError: `error` itself, when waiting does not help.
         """
         now = self._clock()
-        self._failures += 1
         # A model that was there and is not found is being replaced; one that never was will not come.
         if isinstance(error, ModelNotFoundError) and not self._ever_answered:
-            raise error
-        # A process of the server that died is started again; a model that is broken stays so.
-        if isinstance(error, ServerError) and self._failures > _SERVER_ERRORS:
             raise error
         if not isinstance(error, (*_WORTH_WAITING, ModelNotFoundError, ServerError)):
             raise error
         if self._since is None:
             self._since = now
             logger.warning("%s; waiting up to %g seconds", error, self._limit)
-        remaining = self._since + self._limit - now
+        waited = now - self._since
+        # A process of the server that died is soon started again; a model that is broken stays so.
+        if isinstance(error, ServerError) and waited >= _SERVER_ERROR_SECONDS:
+            raise error
+        remaining = self._limit - waited
         if remaining <= 0:
             raise BulkError(f"no answer for {self._limit:g} seconds: {error}")
-        return min(_BACKOFF.backoff(self._failures, chance), remaining)
+        # Many requests fail at once, so their number says nothing: the wait grows with the time that has passed.
+        ceiling = min(max(waited, _SHORTEST), _LONGEST)
+        return min(ceiling * (0.5 + 0.5 * chance), remaining)

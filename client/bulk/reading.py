@@ -152,8 +152,7 @@ def _delimited(path: Path, names: Mapping[str, str], delimiter: str | None) -> I
 
 
 def _parquet(path: Path, names: Mapping[str, str]) -> Iterator[_Raw]:
-    import pyarrow
-
+    pyarrow = require_pyarrow(path)
     number = 0
     try:
         with _parquet_file(path) as file:
@@ -195,8 +194,11 @@ def require_pyarrow(path: Path) -> Any:
     try:
         import pyarrow
         import pyarrow.parquet
-    except ImportError:
-        raise BulkError(f"{path}: Parquet needs the package pyarrow; run `pip install pyarrow`, or use JSONL") from None
+    except ImportError as error:
+        message = (
+            f"{path}: Parquet needs the package pyarrow, which cannot be loaded ({error}); install it, or use JSONL"
+        )
+        raise BulkError(message) from error
     return pyarrow
 
 

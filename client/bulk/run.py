@@ -20,7 +20,7 @@ from ..errors import BulkError, InvalidTextError, ServerError, TaggerError
 from ..payload import first_error
 from ..results import TaggedProduct
 from ..retries import RetryPolicy
-from .journal import Entry, Journal, RunLock
+from .journal import Entry, Journal, JournalError, RunLock
 from .patience import Patience
 from .reading import read_rows
 from .rows import Row
@@ -156,7 +156,7 @@ async def _tag_rows(options: BulkOptions, journal: Journal, report: Callable[[in
                 await note_oldest()
         except (TaggerError, asyncio.CancelledError) as error:
             journal.sync()
-            if not isinstance(error, TaggerError) or journal.rows == 0 or "are kept" in str(error):
+            if not isinstance(error, TaggerError) or isinstance(error, JournalError) or not journal.rows:
                 raise
             raise BulkError(f"{error}; {journal.rows:,} finished rows are kept: run it again to go on") from error
         finally:
@@ -189,7 +189,8 @@ async def _answer(tagger: AsyncProductTagger, chunk: Sequence[Row], patience: Pa
             if failure is None and not all(isinstance(answer, ServerError) for answer in answers):
                 break
         await asyncio.sleep(patience.wait_after(failure or first_error(answers) or ServerError(), random.random()))
-    patience.answered()
+    if texts:
+        patience.answered()
     outcomes = iter(answers)
     return [_entry(row, row.problem if row.problem is not None else next(outcomes)) for row in chunk]
 
