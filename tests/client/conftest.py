@@ -66,7 +66,9 @@ class Triton:
         return f"http://127.0.0.1:{self.http_port}"
 
     def start(self) -> Triton:
-        """Starts the server and returns when it is ready; a second start uses the same ports."""
+        """Starts the server unless it runs, and returns when it is ready; a later start uses the same ports."""
+        if self.process is not None:
+            return self
         wheel = self.backends_wheel()
         if not self.http_port:
             self.http_port, self.grpc_port = free_ports(2)
@@ -132,10 +134,10 @@ def triton(backends: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         server.kill()
 
 
-@pytest.fixture
-def own_triton(backends: Path, tmp_path: Path) -> Iterator[Triton]:
-    """A server of the test's own, not yet started, to be started and killed at will."""
-    server = Triton(tmp_path, backends)
+@pytest.fixture(scope="session")
+def mortal_triton(backends: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Triton]:
+    """Another server, for tests that kill it; each begins with `start()`."""
+    server = Triton(tmp_path_factory.mktemp("mortal"), backends)
     try:
         yield server
     finally:

@@ -361,37 +361,37 @@ def test_a_full_disk_is_a_sentence_and_what_was_done_is_kept(
 
 
 def test_a_server_that_stays_away_ends_the_run_with_the_way_to_go_on(
-    options: Callable[..., BulkOptions], tmp_path: Path, own_triton: Triton
+    options: Callable[..., BulkOptions], tmp_path: Path, mortal_triton: Triton
 ) -> None:
     reference = tag_file(options(output=tmp_path / "reference.jsonl")).output.read_bytes()
-    own_triton.start()
+    mortal_triton.start()
 
     def kill(rows: int, rejected: int) -> None:
         if rows >= 100:
-            own_triton.kill()
+            mortal_triton.kill()
 
     with pytest.raises(TaggerError, match=r"no answer for 0\.5 seconds: .* \d+ finished rows are kept: run it again"):
-        tag_file(options(url=own_triton.http, wait=0.5), kill)
-    own_triton.start()
-    summary = tag_file(options(url=own_triton.http))
+        tag_file(options(url=mortal_triton.http, wait=0.5), kill)
+    mortal_triton.start()
+    summary = tag_file(options(url=mortal_triton.http))
     assert summary.resumed >= 100
     assert summary.output.read_bytes() == reference
 
 
 def test_a_run_waits_for_a_server_that_comes_back(
-    options: Callable[..., BulkOptions], tmp_path: Path, own_triton: Triton
+    options: Callable[..., BulkOptions], tmp_path: Path, mortal_triton: Triton
 ) -> None:
     reference = tag_file(options(output=tmp_path / "reference.jsonl")).output.read_bytes()
-    own_triton.start()
+    mortal_triton.start()
     starting: list[threading.Thread] = []
 
     def start_anew(rows: int, rejected: int) -> None:
         if rows >= 100 and not starting:
-            own_triton.kill()
-            starting.append(threading.Thread(target=own_triton.start))
+            mortal_triton.kill()
+            starting.append(threading.Thread(target=mortal_triton.start))
             starting[0].start()
 
-    summary = tag_file(options(url=own_triton.grpc, wait=60.0), start_anew)
+    summary = tag_file(options(url=mortal_triton.grpc, wait=60.0), start_anew)
     starting[0].join()
     assert summary.output.read_bytes() == reference
 

@@ -210,14 +210,14 @@ def test_one_blocking_client_serves_many_threads(triton: Triton, protocol: str) 
     assert results == dict.fromkeys(range(6), expected)
 
 
-def test_a_client_goes_on_after_the_server_was_started_anew(own_triton: Triton) -> None:
-    own_triton.start()
-    with ProductTagger(own_triton.grpc) as over_grpc, ProductTagger(own_triton.http) as over_http:
+def test_a_client_goes_on_after_the_server_was_started_anew(mortal_triton: Triton) -> None:
+    mortal_triton.start()
+    with ProductTagger(mortal_triton.grpc) as over_grpc, ProductTagger(mortal_triton.http) as over_http:
         before = over_grpc.tag("text"), over_http.tag("text")
-        own_triton.kill()
+        mortal_triton.kill()
         for tagger in (over_grpc, over_http):
             assert not tagger.is_ready()
-        own_triton.start()
+        mortal_triton.start()
         for tagger in (over_grpc, over_http):
             tagger.wait_ready(20)
         assert (over_grpc.tag("text"), over_http.tag("text")) == before
