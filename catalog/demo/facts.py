@@ -27,7 +27,7 @@ class SplitPlan:
         new_types: share of products whose type training never sees.
         new_wordings: share of attribute statements in a wording that training never sees.
         new_brands: share of brands that training never sees.
-        new_details: share of selling points that training never sees; those of unseen types are so twice as often.
+        new_details: share of selling points that no training product of the family has; twice that for unseen types.
         types_from: which of a family's new types belong to this split.
     """
 

@@ -52,7 +52,7 @@ def _english_title(facts: Facts, noise: Any, rng: random.Random) -> str:
     name = facts.names[0]
     if facts.names[1] != name and rng.random() < 0.5:
         name += rng.choice((" ", " / ", ", ")) + facts.names[1]
-    elif len(behind) >= 3 and not front and facts.brand and rng.random() < 0.25:
+    elif len(behind) >= 3 and facts.brand and facts.model and rng.random() < 0.2:
         name = ""  # Some sellers name the model and what it can do, and leave it to the picture to say what it is.
 
     head = " ".join(filter(None, (facts.brand, facts.model, *front, name)))

@@ -9,7 +9,7 @@ A *family* is a group of products of one category that carry the same type tag. 
     details   selling points that carry no tag: "English | Chinese", or "English | Chinese | products" where only the
               products with these (first) English names have it
     context   where two categories sell the same thing, the words that tell them apart; one of them is always said
-    new_details, new_context   the same, in words that training never sees
+    new_details, new_context   the same, of which no training product of the family tells
     decoys    wordings that name a thing or a tag that the product is or has not: "English | Chinese | excluded tags"
     specs     which colours, sizes and measures it comes in
 """
