@@ -142,7 +142,7 @@ def test_products_and_wordings_of_the_test_split_were_never_seen_in_training(
     wordings = [words.casefold() for tag in attributes for lang in ("en", "zh") for words, _ in tag.new_after[lang]]
 
     def occurs(lang: str, name: str, where: str) -> bool:
-if name not in where:
+        if name not in where:
             return False
         return lang == "zh" or re.search(rf"\b{re.escape(name)}\b", where) is not None
 
