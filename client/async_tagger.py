@@ -33,6 +33,7 @@ from .payload import (
     ModelFacts,
     checked_batch_size,
     first_error,
+    listed,
     split,
     stack_scores,
 )
@@ -71,7 +72,7 @@ class AsyncProductTagger:
         url: str = DEFAULT_URL,
         *,
         timeout: float = 30.0,
-        retries: int | RetryPolicy = RetryPolicy(),
+        retries: int | RetryPolicy = 4,
         max_batch_size: int | None = None,
         concurrency: int = 4,
     ) -> None:
@@ -102,7 +103,7 @@ class AsyncProductTagger:
         self, texts: Iterable[str], *, errors: Literal["raise", "return"] = "raise"
     ) -> list[TaggedProduct] | list[TaggedProduct | TaggerError]:
         """As `ProductTagger.tag_many`, several requests at a time; the order of the results is that of the texts."""
-        everything = list(texts)
+        everything = listed(texts)
         if not everything:
             return []
         size = await self.batch_size()
@@ -116,7 +117,7 @@ class AsyncProductTagger:
 
     async def scores(self, texts: Iterable[str]) -> npt.NDArray[np.float32]:
         """As `ProductTagger.scores`: float32 [N, C + T]."""
-        everything = list(texts)
+        everything = listed(texts)
         facts = await self._learn(SCORES_MODEL, SCORES_OUTPUTS)
         size = self._max_batch_size or facts.max_batch_size
         answers = await self._gather(

@@ -18,6 +18,7 @@ _GRPC_ERRORS: dict[str, type[TaggerError]] = {
     "NOT_FOUND": ModelNotFoundError,
     "UNAVAILABLE": ServerUnavailableError,
     "RESOURCE_EXHAUSTED": ServerUnavailableError,
+    "CANCELLED": ServerUnavailableError,
     "DEADLINE_EXCEEDED": TaggerTimeoutError,
 }
 _HTTP_ERRORS: dict[str, type[TaggerError]] = {

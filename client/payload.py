@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,17 @@ def encode(text: str, index: int) -> bytes | InvalidTextError:
     except UnicodeEncodeError as error:
         message = f"text {index} holds half of a surrogate pair at character {error.start}: it has no UTF-8 form"
         return InvalidTextError(message, text, index)
+
+
+def listed(texts: Iterable[str]) -> list[str]:
+    """The texts as a list.
+
+    Raises:
+        TypeError: It is one str, whose characters would be taken for texts.
+    """
+    if isinstance(texts, (str, bytes)):
+        raise TypeError("several texts are expected, as a list for instance; for one text there is `tag`")
+    return list(texts)
 
 
 def split(count: int, size: int) -> Iterator[tuple[int, int]]:

@@ -34,6 +34,7 @@ from .payload import (
     ModelFacts,
     checked_batch_size,
     first_error,
+    listed,
     split,
     stack_scores,
 )
@@ -73,7 +74,7 @@ class ProductTagger:
         url: str = DEFAULT_URL,
         *,
         timeout: float = 30.0,
-        retries: int | RetryPolicy = RetryPolicy(),
+        retries: int | RetryPolicy = 4,
         max_batch_size: int | None = None,
     ) -> None:
         self._endpoint = parse_url(url)
@@ -117,7 +118,7 @@ class ProductTagger:
             InvalidTextError: With `raise`; its `index` and `text` tell which one.
             TaggerError: With `raise`, any other failure.
         """
-        everything = list(texts)
+        everything = listed(texts)
         if not everything:
             return []
         size = self._max_batch_size or self._learn(TAGGER_MODEL, TAGGER_OUTPUTS).max_batch_size
@@ -137,7 +138,7 @@ class ProductTagger:
         Raises:
             TaggerError: The first failure; an InvalidTextError tells the text.
         """
-        everything = list(texts)
+        everything = listed(texts)
         facts = self._learn(SCORES_MODEL, SCORES_OUTPUTS)
         rows: list[npt.NDArray[np.float32]] = []
         for start, stop in split(len(everything), self._max_batch_size or facts.max_batch_size):

@@ -29,6 +29,8 @@ from .writing import assemble, output_format, rejects_path
 logger = logging.getLogger(__name__)
 
 _DIGITS = 6
+_PROBE = "product"
+_SECOND_CHANCE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,26 +180,48 @@ async def _answer(tagger: AsyncProductTagger, chunk: Sequence[Row], patience: Pa
     texts = [row.text for row in chunk if row.problem is None]
     while True:
         answers = await tagger.tag_many(texts, errors="return")
-        failure = first_error([answer for answer in answers if not isinstance(answer, InvalidTextError)])
+        failure = _not_of_a_text(answers)
+        if isinstance(failure, ServerError):
+            answers = await _one_by_one(tagger, texts)
+            failure = _not_of_a_text(answers)
+            # Where the server answers other texts, those it still fails on are at fault themselves.
+            if isinstance(failure, ServerError) and _answered(await tagger.tag_many([_PROBE], errors="return")):
+                break
         if failure is None:
             break
-        if isinstance(failure, ServerError) and len(texts) > 1:
-            answers = await _one_by_one(tagger, texts)
-            failure = first_error(
-                [answer for answer in answers if not isinstance(answer, InvalidTextError | ServerError)]
-            )
-            if failure is None and not all(isinstance(answer, ServerError) for answer in answers):
-                break
-        await asyncio.sleep(patience.wait_after(failure or first_error(answers) or ServerError(), random.random()))
+        await asyncio.sleep(patience.wait_after(failure, random.random()))
     if texts:
         patience.answered()
     outcomes = iter(answers)
     return [_entry(row, row.problem if row.problem is not None else next(outcomes)) for row in chunk]
 
 
+def _not_of_a_text(answers: Sequence[TaggedProduct | TaggerError]) -> TaggerError | None:
+    """The first failure that is not a refused text; one of the server's own only where there is no other."""
+    failures = [answer for answer in answers if isinstance(answer, TaggerError)]
+    failures = [failure for failure in failures if not isinstance(failure, InvalidTextError)]
+    return next((failure for failure in failures if not isinstance(failure, ServerError)), first_error(failures))
+
+
+def _answered(answers: Sequence[TaggedProduct | TaggerError]) -> bool:
+    return first_error(answers) is None
+
+
 async def _one_by_one(tagger: AsyncProductTagger, texts: Sequence[str]) -> list[TaggedProduct | TaggerError]:
-    """Each text in a request of its own: one that the server fails on spoils only its own row."""
-    return [(await tagger.tag_many([text], errors="return"))[0] for text in texts]
+    """Each text in a request of its own: one that the server fails on spoils only its own row.
+
+    A text gets a second chance a moment later: it may have met a process that a neighbour brought down.
+    """
+    answers: list[TaggedProduct | TaggerError] = []
+    for text in texts:
+        answer = (await tagger.tag_many([text], errors="return"))[0]
+        if isinstance(answer, ServerError):
+            await asyncio.sleep(_SECOND_CHANCE_SECONDS)
+            answer = (await tagger.tag_many([text], errors="return"))[0]
+            if isinstance(answer, ServerError) and not _answered(await tagger.tag_many([_PROBE], errors="return")):
+                return [answer] * len(texts)
+        answers.append(answer)
+    return answers
 
 
 def _entry(row: Row, outcome: TaggedProduct | TaggerError | str) -> Entry:

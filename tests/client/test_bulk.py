@@ -165,6 +165,14 @@ def test_a_row_the_server_breaks_on_is_rejected_alone(options: Callable[..., Bul
     assert len(read_jsonl(summary.output)) == 29
 
 
+def test_a_row_the_server_breaks_on_is_rejected_also_where_no_other_shares_its_request(
+    options: Callable[..., BulkOptions], tmp_path: Path
+) -> None:
+    write_jsonl(tmp_path / "in.jsonl", 17, {16: {"id": "poison", "title": "!broken"}})
+    summary = tag_file(options())
+    assert (summary.rows, summary.rejected) == (17, 1)
+
+
 class Stop(Exception):
     """Ends a run from inside."""
 

@@ -120,6 +120,8 @@ def test_a_batch_larger_than_the_server_takes_is_answered_in_halves(asker: Asker
 def test_a_text_that_is_no_text_is_a_type_error(asker: Asker) -> None:
     with pytest.raises(TypeError, match="text 0 is a bytes"):
         asker.ask("tag", b"bytes")
+    with pytest.raises(TypeError, match="for one text there is `tag`"):
+        asker.ask("tag_many", "one text")
 
 
 def test_scores_come_as_one_array_with_a_label_for_each_column(asker: Asker) -> None:
