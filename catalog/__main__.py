@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -46,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         started = time.monotonic()
         prepared = prepare(settings, force=options.force)
         _print_prepared(prepared, time.monotonic() - started)
+    except BrokenPipeError:  # the reader of the output, `head` for instance, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (CatalogError, TaxonomyError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -22,8 +22,8 @@ CASES = [
 
 FRAGMENTS = """
     < > & ; &amp; &lt; b > / 1 2 199 , . - ¥ $ 元 价 到手价 原价 Rs. Rs free shipping buy get off % 50 包邮 满
-    减 送 折 ★ 4.5 /5 reviews ( ) 【 】 ! | 棉 cotton 起 ＜ ＆ ￥ http:// www. a @ x.com # 3 ® 🔥 only now 限时 特惠 第二件
-    半价 券 好评 99% sale best price mrp : 件 5V <!-- --> <script> </script> \ufe0f \u200b \ud83d
+    减 送 折 ★ 4.5 /5 reviews ( ) 【 】 ! | 棉 cotton 起 ＜ ＆ ￥ http:// www. a @ x.com # 3 ® 🔥 only now 限时 特惠
+    第二件 半价 券 好评 99% sale best price mrp : 件 5V <!-- --> <script> </script> \ufe0f \u200b \ud83d
 """
 
 

@@ -266,9 +266,10 @@ def test_a_directory_replaced_by_a_killed_run_is_put_back_by_the_next(tmp_path: 
     # What a kill between the two renames leaves behind.
     target.rename(tmp_path / ".catalog.old")
     (tmp_path / ".catalog.new").mkdir()
-    with pytest.raises(RuntimeError), staged_directory(target):
-        assert (target / "a").read_text() == "first"
-        raise RuntimeError
+    with staged_directory(target) as staging:
+        former = (target / "a").read_text()
+        (staging / "a").write_text("second")
+    assert (former, (target / "a").read_text()) == ("first", "second")
     assert [entry.name for entry in tmp_path.iterdir() if entry.is_dir()] == ["catalog"]
 
 
