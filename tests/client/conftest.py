@@ -81,7 +81,7 @@ class Triton:
             str(wheel / "bin" / "tritonserver"), "--model-repository", str(REPOSITORY),
             "--backend-directory", str(self.backends), "--http-address", "127.0.0.1", "--grpc-address", "127.0.0.1",
             "--http-port", str(self.http_port), "--grpc-port", str(self.grpc_port), "--allow-metrics", "false",
-            "--backend-config", f"python,shm-region-prefix-name=client{self.http_port}",
+            "--backend-config", f"python,shm-region-prefix-name=client{self.http_port}-",
         ]  # fmt: skip
         with (self.directory / "server.log").open("ab") as log:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
@@ -116,6 +116,9 @@ class Triton:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
+            # A server that is killed leaves its shared memory behind.
+            for region in Path("/dev/shm").glob(f"client{self.http_port}-*"):
+                region.unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")
