@@ -6,6 +6,7 @@ Beside this file lies `model.onnx`: input_ids, attention_mask int64 [batch, leng
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ class TritonPythonModel:
             if scores is None:
                 scores = np.empty((len(ids), answer.shape[1]), dtype=np.float32)
             scores[rows] = answer
-        return [] if scores is None else [scores[start:stop] for start, stop in zip(bounds, bounds[1:], strict=False)]
+        return [] if scores is None else [scores[start:stop] for start, stop in pairwise(bounds)]
 
     def _score_alone(self, one: tuple[Any, Any]) -> Any:
         try:
@@ -100,7 +101,7 @@ def read_tokens(request: Any) -> tuple[Any, Any]:
     ids = pb_utils.get_input_tensor_by_name(request, "input_ids").as_numpy()
     mask = pb_utils.get_input_tensor_by_name(request, "attention_mask").as_numpy()
     if ids.shape != mask.shape:
-        raise BadTokens(f"input_ids has the shape {list(ids.shape)}, attention_mask {list(mask.shape)}; send equal ones")
+        raise BadTokens(f"input_ids has shape {list(ids.shape)}, attention_mask {list(mask.shape)}; they must be equal")
     if not ids.size:
         raise BadTokens(f"input_ids has the shape {list(ids.shape)}, so it holds no token")
     return ids, mask

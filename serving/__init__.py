@@ -1,0 +1,1 @@
+"""Serving: a release on the Triton Inference Server, from `python -m serving run` to a rollback."""

@@ -1,0 +1,141 @@
+"""The Triton Inference Server that comes with the nvidia-pytriton wheel.
+
+The wheel keeps the Python backend and its stubs (one executable a Python version) in different folders; Triton wants
+the stub inside the backend's folder. `prepare_backends` makes such a folder once and keeps it in the cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from serving.errors import ServingError
+
+PACKAGE = "nvidia-pytriton"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Where the parts of the bundled server lie.
+
+    Attributes:
+        root: `pytriton/tritonserver` of the wheel.
+        libraries: The shared libraries the server is linked with.
+        version: The wheel's version.
+    """
+
+    root: Path
+    libraries: Path
+    version: str
+
+    @property
+    def executable(self) -> Path:
+        """The `tritonserver` program."""
+        return self.root / "bin" / "tritonserver"
+
+    @property
+    def caches(self) -> Path:
+        """The response caches Triton can load."""
+        return self.root / "caches"
+
+    def stub(self, python: tuple[int, int]) -> Path:
+        """The program that runs a Python model, for one Python version."""
+        return self.root / "python_backend_stubs" / f"{python[0]}.{python[1]}" / "triton_python_backend_stub"
+
+
+def find_bundle() -> Bundle:
+    """Finds the server in this Python's packages, without importing it.
+
+    Raises:
+        ServingError: The wheel isn't installed or lacks the server.
+    """
+    spec = importlib.util.find_spec("pytriton")
+    if spec is None or spec.origin is None:
+        raise ServingError(
+            f"The Triton server is not installed: the package {PACKAGE} is missing from {sys.prefix}. Run `make setup`."
+        )
+    package = Path(spec.origin).parent
+    bundle = Bundle(
+        root=package / "tritonserver",
+        libraries=package.parent / "nvidia_pytriton.libs",
+        version=importlib.metadata.version(PACKAGE),
+    )
+    if not bundle.executable.exists():
+        raise ServingError(
+            f"The package {PACKAGE} in {package} has no tritonserver inside (its wheel for Linux x86-64 has). "
+            "Remove the package and run `make setup`."
+        )
+    return bundle
+
+
+def cache_directory() -> Path:
+    """Where the prepared backends are kept: $XDG_CACHE_HOME/product-tagger, or ~/.cache/product-tagger."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "product-tagger"
+
+
+def prepare_backends(bundle: Bundle, cache: Path | None = None) -> Path:
+    """Gives a backend directory for this Python, made on the first call and kept.
+
+    It is made beside its place and renamed into it, so two starts at once are safe: one of them wins.
+
+    Args:
+        bundle: The installed server.
+        cache: Where to keep it; None for `cache_directory()`.
+
+    Raises:
+        ServingError: There is no stub for this Python, or the cache can't be written.
+    """
+    python = (sys.version_info.major, sys.version_info.minor)
+    stub = bundle.stub(python)
+    if not stub.exists():
+        raise ServingError(_unsupported_python(bundle, python))
+    cache = cache or cache_directory()
+    target = cache / f"triton-backends-{bundle.version}-py{python[0]}.{python[1]}-{_digest(bundle.root)}"
+    if target.exists():
+        return target
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=".backends-", dir=cache))
+        try:
+            made = staging / "backends"
+            shutil.copytree(bundle.root / "backends", made, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copy2(stub, made / "python")
+            try:
+                made.rename(target)
+            except OSError:
+                if not target.exists():
+                    raise
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+    except OSError as error:
+        raise ServingError(
+            f"The server's backends can't be prepared in {cache} ({error.strerror}). "
+            "Set XDG_CACHE_HOME to a folder that can be written."
+        ) from None
+    return target
+
+
+def supported_pythons(bundle: Bundle) -> list[str]:
+    """The Python versions the server has a stub for, oldest first."""
+    names = [path.parent.name for path in bundle.root.glob("python_backend_stubs/*/triton_python_backend_stub")]
+    return sorted(names, key=lambda name: [int(part) for part in name.split(".")])
+
+
+def _unsupported_python(bundle: Bundle, python: tuple[int, int]) -> str:
+    return (
+        f"This is Python {python[0]}.{python[1]}, which the bundled Triton server can't run models with; "
+        f"it can with {', '.join(supported_pythons(bundle))}. Set up the project with one of 3.10, 3.11, 3.12."
+    )
+
+
+def _digest(path: Path) -> str:
+    """Tells environments apart that hold the same version in different places."""
+    return hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]

@@ -1,0 +1,90 @@
+"""Triton's log: which lines a person needs, and why a start failed."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+# Without a GPU Triton says so many times over; on a machine that serves from the CPU none of it matters.
+_NOISE = re.compile(r"CUDA|Cuda|NVML|DCGM|pinned memory|pinned system memory|GPU metrics", re.I)
+_SEVERITY = re.compile(r"^([IWE])\d{4} \d\d:\d\d:\d\d\.\d+ \d+ \S+\] ?")
+_LOAD_FAILURE = re.compile(r"failed to load '([^']+)' version \d+: (.*)")
+
+
+def is_noise(line: str) -> bool:
+    """Whether a line only says that there is no GPU."""
+    return bool(_NOISE.search(line))
+
+
+def readable(line: str) -> str | None:
+    """The line as a person wants to see it; None to leave it out."""
+    return None if is_noise(line) else line.rstrip("\n")
+
+
+def is_serious(line: str) -> bool:
+    """Whether a line is a warning or an error that is not noise."""
+    match = _SEVERITY.match(line)
+    return match is not None and match.group(1) in "WE" and not is_noise(line)
+
+
+def failure_cause(text: str) -> str:
+    """Why a server did not start, from its log: one or two sentences."""
+    lines = [line for line in text.splitlines() if not is_noise(line)]
+    for line in lines:
+        match = _LOAD_FAILURE.search(line)
+        if match:
+            return f"The model {match.group(1)} can't be loaded: {_own_words(match.group(2))}."
+    errors = [_own_words(_SEVERITY.sub("", line)) for line in lines if is_serious(line) and line.startswith("E")]
+    # Triton's last words stand without a severity.
+    last = [_own_words(line) for line in lines if line.startswith("error: ")]
+    told = [*errors[:1], *last[:1]]
+    return f"Triton says: {'; '.join(told)}." if told else "Triton's log gives no reason."
+
+
+def _own_words(message: str) -> str:
+    """The message without Triton's quotes and status words, and without the traceback that it appends."""
+    words = message.strip().strip('"').split("\\n", 1)[0]
+    for prefix in ("error: ", "creating server: ", "Internal - ", "Internal: ", "Invalid argument: "):
+        words = words.removeprefix(prefix)
+    return words.strip().rstrip(".;")
+
+
+class LogTail:
+    """Reads what has come to a file since the last look.
+
+    Args:
+        path: The file; it may not be there yet.
+        offset: Where to begin, in bytes.
+    """
+
+    def __init__(self, path: Path, offset: int = 0) -> None:
+        self._path = path
+        self._offset = offset
+        self._rest = b""
+
+    def lines(self) -> list[str]:
+        """The complete lines that are new."""
+        try:
+            with self._path.open("rb") as stream:
+                if self._path.stat().st_size < self._offset:
+                    self._offset, self._rest = 0, b""  # a new file
+                stream.seek(self._offset)
+                data = stream.read()
+        except FileNotFoundError:
+            return []
+        self._offset += len(data)
+        *complete, self._rest = (self._rest + data).split(b"\n")
+        return [line.decode("utf-8", "replace") for line in complete]
+
+
+def follow(path: Path, ended: Callable[[], bool]) -> Iterator[str]:
+    """The lines of a log, and those that come, until `ended` says that no more will."""
+    tail = LogTail(path)
+    while True:
+        last = ended()
+        yield from tail.lines()
+        if last:
+            return
+        time.sleep(0.2)

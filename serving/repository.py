@@ -1,0 +1,135 @@
+"""The model repository Triton is started on: a release's files, with the settings of tagger.yaml in the configurations.
+
+A release stays as it is. Its files are linked into build/serving/<http_port>/model_repository; only each config.pbtxt
+is written anew, through Triton's own protobuf schema.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2
+
+from serving.errors import ServingError
+from serving.releases import Release
+from settings import ServingSettings
+
+CONFIG = "config.pbtxt"
+
+
+@dataclass(frozen=True)
+class Processes:
+    """How many processes serve each step, and the threads of one classifier."""
+
+    tokenizers: int
+    classifiers: int
+    labelers: int
+    threads: int
+
+    @property
+    def total(self) -> int:
+        """All Python processes the server starts."""
+        return self.tokenizers + self.classifiers + self.labelers
+
+
+def usable_cores() -> int:
+    """Cores this process may use: its affinity, and the share of a container's control group."""
+    cores = len(os.sched_getaffinity(0))
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        if quota != "max":
+            cores = min(cores, max(1, round(int(quota) / int(period))))
+    except (OSError, ValueError):
+        pass  # no control group, or an older kind
+    return cores
+
+
+def plan_processes(settings: ServingSettings, cores: int) -> Processes:
+    """What `auto` means on a machine of so many cores.
+
+    One classifier process a core, with one thread: on small sub-batches two processes do more than one process with
+    two threads. One tokenizer keeps about eight of them busy.
+    """
+    if settings.instances == "auto":
+        instances = cores if settings.threads == "auto" else max(1, cores // settings.threads)
+    else:
+        instances = settings.instances
+    threads = max(1, cores // instances) if settings.threads == "auto" else settings.threads
+    helpers = 1 + (instances * threads - 1) // 8
+    return Processes(helpers, instances, helpers, threads)
+
+
+def render_repository(release: Release, settings: ServingSettings, target: Path, cores: int | None = None) -> Processes:
+    """Writes the repository for one server; what was there before is replaced.
+
+    Args:
+        release: Where the models come from.
+        settings: Instances, threads, batch, queue and budget.
+        target: The directory to write.
+        cores: For the settings that are `auto`; None for those of this machine.
+
+    Raises:
+        ServingError: A configuration of the release can't be read.
+    """
+    processes = plan_processes(settings, cores or usable_cores())
+    staging = target.with_name(f".{target.name}.new")
+    shutil.rmtree(staging, ignore_errors=True)
+    for source in sorted(release.repository.rglob("*")):
+        place = staging / source.relative_to(release.repository)
+        if "__pycache__" in source.parts:
+            continue
+        if source.is_dir():
+            place.mkdir(parents=True, exist_ok=True)
+        elif source.name != CONFIG:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(source.resolve())
+    for source in sorted(release.repository.glob(f"*/{CONFIG}")):
+        config = read_config(source)
+        apply_settings(config, settings, processes)
+        folder = staging / source.parent.name
+        (folder / "1").mkdir(parents=True, exist_ok=True)  # Triton wants a version's folder, also an ensemble's
+        (folder / CONFIG).write_text(text_format.MessageToString(config, as_utf8=True), encoding="utf-8")
+    shutil.rmtree(target, ignore_errors=True)
+    staging.rename(target)
+    return processes
+
+
+def read_config(path: Path) -> model_config_pb2.ModelConfig:
+    """Reads a config.pbtxt.
+
+    Raises:
+        ServingError: It isn't one; the message has the line.
+    """
+    try:
+        return text_format.Parse(path.read_text(encoding="utf-8"), model_config_pb2.ModelConfig())
+    except (OSError, ValueError, text_format.ParseError) as error:
+        raise ServingError(f"{path} is no Triton model configuration: {error}. Run `make export`.") from None
+
+
+def apply_settings(config: model_config_pb2.ModelConfig, settings: ServingSettings, processes: Processes) -> None:
+    """Puts the settings into one model's configuration."""
+    config.max_batch_size = settings.max_batch_size
+    if config.platform == "ensemble":
+        return  # an ensemble has no queue and no process of its own
+    batching = config.dynamic_batching
+    batching.max_queue_delay_microseconds = settings.queue_delay_us if config.name == "classifier" else 0
+    queue = batching.default_queue_policy
+    queue.max_queue_size = settings.max_queue_size
+    queue.default_timeout_microseconds = settings.request_timeout_ms * 1000
+    queue.timeout_action = model_config_pb2.ModelQueuePolicy.REJECT
+    queue.allow_timeout_override = True
+    parameters: dict[str, str] = {}
+    if config.name == "classifier":
+        parameters = {"threads": str(processes.threads), "token_budget": str(settings.token_budget)}
+    elif config.name == "labeler":
+        parameters = {"abstain_below": repr(settings.abstain_below)}
+    for key, value in parameters.items():
+        config.parameters[key].string_value = value
+    counts = {"tokenizer": processes.tokenizers, "classifier": processes.classifiers, "labeler": processes.labelers}
+    if config.name in counts and config.backend == "python":
+        del config.instance_group[:]
+        config.instance_group.add(count=counts[config.name], kind=model_config_pb2.ModelInstanceGroup.KIND_CPU)

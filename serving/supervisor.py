@@ -1,0 +1,285 @@
+"""One Triton server from start to stop: rendered, started, watched, switched to another release, ended."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from serving.bundle import Bundle, find_bundle, prepare_backends
+from serving.command import server_command, server_environment
+from serving.errors import ServingError
+from serving.health import Endpoint, curl_command
+from serving.logs import LogTail, failure_cause, is_serious
+from serving.preflight import check_machine, check_ports, check_release, check_shared_memory
+from serving.processes import ProcessId, spawn_dependent
+from serving.releases import Release, current_release, find_release
+from serving.repository import Processes, plan_processes, render_repository, usable_cores
+from serving.state import ServerFiles, ServerState, clear_leftovers
+from settings import Settings
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.1
+CALM_SECONDS = 60.0
+"""A server that ran so long before it ended by itself is started again at once, and its earlier ends are forgotten."""
+MAX_RESTARTS = 3
+
+
+@dataclass
+class Wishes:
+    """What signals ask for."""
+
+    stop: int = 0
+    switch: bool = False
+
+
+class Interrupted(Exception):
+    """A wish to stop came while something was waited for."""
+
+
+class Supervisor:
+    """Runs one server in the foreground.
+
+    Args:
+        settings: The configuration; serving.* is used.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._serving = settings.serving
+        self._files = ServerFiles.of(settings)
+        self._releases = settings.build_dir.resolve() / "releases"
+        self._endpoint = Endpoint(self._serving.address, self._serving.http_port)
+        self._wishes = Wishes()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._server: ProcessId | None = None
+        self._tail = LogTail(self._files.log)
+        self._state: ServerState | None = None
+
+    def run(self) -> None:
+        """Serves the current release until a signal ends it: SIGTERM or SIGINT; SIGHUP switches to `current`.
+
+        Raises:
+            ServingError: The server can't be started, or ended by itself again and again.
+        """
+        bundle = find_bundle()
+        check_machine(bundle)
+        with self._files.locked():
+            clear_leftovers(self._files)
+            release = current_release(self._releases)
+            check_release(release)
+            check_ports(self._serving)
+            check_shared_memory(self._plan())
+            backends = prepare_backends(bundle)
+            handlers = {
+                number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+            }
+            self._begin_log()
+            try:
+                self._start(bundle, backends, release)
+                self._watch(bundle, backends, release)
+            except Interrupted:
+                pass
+            finally:
+                self._end()
+                self._files.state.unlink(missing_ok=True)
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
+            logger.info("Stopped.")
+
+    def _plan(self) -> Processes:
+        return plan_processes(self._serving, usable_cores())
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            self._wishes.switch = True
+            return
+        self._wishes.stop += 1
+        if self._wishes.stop > 1 and self._server is not None:
+            self._server.kill_group()  # asked twice: no more patience
+
+    def _begin_log(self) -> None:
+        if self._files.log.exists():
+            self._files.log.replace(self._files.log.with_suffix(".log.1"))
+        self._files.log.touch()
+
+    def _write_state(self, phase: str, release: Release, problem: str = "", restarts: int = 0) -> None:
+        me = ProcessId.of(os.getpid())
+        assert me is not None, "/proc is not mounted"
+        self._state = ServerState(
+            supervisor=me,
+            server=self._server,
+            phase=phase,
+            release=release.id,
+            address=self._serving.address,
+            http_port=self._serving.http_port,
+            grpc_port=self._serving.grpc_port,
+            metrics_port=self._serving.metrics_port,
+            started=time.time(),
+            problem=problem,
+            restarts=restarts,
+        )
+        self._state.write(self._files.state)
+
+    def _start(self, bundle: Bundle, backends: Path, release: Release, problem: str = "", restarts: int = 0) -> None:
+        """Starts Triton on a release and waits until it has answered a text.
+
+        Raises:
+            ServingError: It didn't; the message has the cause. Nothing runs then.
+            Interrupted: A signal asked to stop meanwhile.
+        """
+        began = time.monotonic()
+        processes = render_repository(release, self._serving, self._files.repository)
+        logger.info(
+            "Starting Triton on release %s: %d classifier process%s with %d thread%s each.",
+            release.id,
+            processes.classifiers,
+            "" if processes.classifiers == 1 else "es",
+            processes.threads,
+            "" if processes.threads == 1 else "s",
+        )
+        offset = self._files.log.stat().st_size
+        command = server_command(bundle, backends, self._files.repository, self._serving, self._files.shm_prefix)
+        with self._files.log.open("ab") as log:
+            self._process = spawn_dependent(command, server_environment(bundle), log)
+        self._server = ProcessId.of(self._process.pid)
+        self._write_state("starting", release, problem, restarts)
+        try:
+            self._wait_ready(offset)
+        except BaseException:
+            self._end()
+            raise
+        self._tail.lines()  # what was said on the way to ready is told only when that fails
+        self._write_state("ready", release, problem, restarts)
+        logger.info(
+            "Ready after %.1f s: HTTP %s:%d, gRPC %s:%d, metrics %s:%d. Try it:\n  %s",
+            time.monotonic() - began,
+            self._serving.address,
+            self._serving.http_port,
+            self._serving.address,
+            self._serving.grpc_port,
+            self._serving.address,
+            self._serving.metrics_port,
+            curl_command(self._serving.address, self._serving.http_port),
+        )
+
+    def _wait_ready(self, offset: int) -> None:
+        assert self._process is not None
+        end = time.monotonic() + self._serving.start_timeout_s
+        while True:
+            if self._wishes.stop:
+                raise Interrupted
+            if self._process.poll() is not None:
+                raise ServingError(f"Triton did not start. {self._cause(offset)} All of its log: {self._files.log}")
+            if self._endpoint.ready():
+                break
+            if time.monotonic() > end:
+                raise ServingError(
+                    f"Triton was not ready after {self._serving.start_timeout_s} s (serving.start_timeout_s). "
+                    f"{self._cause(offset)} All of its log: {self._files.log}"
+                )
+            time.sleep(POLL_SECONDS)
+        # Ready means that the models are loaded; an answer means that they work together.
+        failure = self._endpoint.tag()
+        if failure is not None:
+            raise ServingError(f"Triton started, but can't tag a text ({failure}). All of its log: {self._files.log}")
+
+    def _cause(self, offset: int) -> str:
+        with self._files.log.open("rb") as stream:
+            stream.seek(offset)
+            return failure_cause(stream.read().decode("utf-8", "replace"))
+
+    def _watch(self, bundle: Bundle, backends: Path, release: Release) -> None:
+        """Waits for signals and for the server's end, and shows the warnings it logs."""
+        ready_since = time.monotonic()
+        restarts = 0
+        while not self._wishes.stop:
+            for line in self._tail.lines():
+                if is_serious(line):
+                    logger.warning("triton: %s", line)
+            if self._wishes.switch:
+                self._wishes.switch = False
+                release = self._switch(bundle, backends, release)
+                ready_since = time.monotonic()
+            assert self._process is not None
+            if self._process.poll() is not None:
+                restarts = 0 if time.monotonic() - ready_since > CALM_SECONDS else restarts
+                restarts += 1
+                told = f"Triton ended by itself ({_how(self._process.returncode)})."
+                if restarts > MAX_RESTARTS:
+                    raise ServingError(f"{told} It did so {restarts} times in a row. Its log: {self._files.log}")
+                logger.warning("%s Starting it again.", told)
+                self._end()  # its Python processes may have outlived it
+                self._start(bundle, backends, release, restarts=restarts)
+                ready_since = time.monotonic()
+            time.sleep(POLL_SECONDS)
+
+    def _switch(self, bundle: Bundle, backends: Path, former: Release) -> Release:
+        """Restarts Triton on what is current now; on the former release again when that fails.
+
+        Returns:
+            The release that is served now.
+        """
+        try:
+            release = current_release(self._releases)
+            check_release(release)
+        except ServingError as error:
+            logger.error("Not switched: %s", error)
+            self._write_state("ready", former, str(error))
+            return former
+        if release.id == former.id:
+            logger.info("The current release %s is served already.", release.id)
+            self._write_state("ready", former)
+            return former
+        logger.info("Switching from release %s to %s; requests are refused for some seconds.", former.id, release.id)
+        self._write_state("switching", release)
+        self._end()
+        try:
+            self._start(bundle, backends, release)
+        except ServingError as error:
+            logger.error("Release %s can't be served: %s", release.id, error)
+            logger.error("Going back to release %s.", former.id)
+            self._start(bundle, backends, find_release(self._releases, former.id), problem=str(error))
+            return former
+        return release
+
+    def _end(self) -> None:
+        """Ends Triton in order, then by force what is left of it."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if self._state is not None:
+            phase = "switching" if self._state.phase == "switching" else "stopping"
+            self._state = dataclasses.replace(self._state, phase=phase)
+            self._state.write(self._files.state)
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(self._serving.stop_timeout_s)
+            except subprocess.TimeoutExpired:
+                logger.warning("Triton did not end within %d s; killing it.", self._serving.stop_timeout_s)
+        _kill_group(process.pid)
+        process.wait()
+        self._server = None
+        for region in Path("/dev/shm").glob(f"{self._files.shm_prefix}*"):
+            region.unlink(missing_ok=True)
+
+
+def _kill_group(leader: int) -> None:
+    """Kills what is left of the server's process group; its number can't have been given away while members live."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _how(code: int) -> str:
+    if code >= 0:
+        return f"exit status {code}"
+    return f"signal {signal.Signals(-code).name}" if -code in set(signal.Signals) else f"signal {-code}"
