@@ -15,8 +15,8 @@ import onnxruntime
 import triton_python_backend_utils as pb_utils
 from batching import plan_runs
 
-WARM_UP_SHAPES = ((1, 8), (1, 32), (8, 32), (2, 96))
-"""Rows and tokens of the runs before the model is ready: the first run of a shape kind is several times slower."""
+WARM_UP_LENGTHS = (8, 32, 96)
+"""Tokens a row of the runs before the model is ready: the first runs take memory and are several times slower."""
 
 
 class BadTokens(ValueError):
@@ -38,8 +38,10 @@ class TritonPythonModel:
         self._session = onnxruntime.InferenceSession(
             str(Path(__file__).parent / "model.onnx"), options, providers=["CPUExecutionProvider"]
         )
-        for shape in WARM_UP_SHAPES:
-            self._run(np.zeros(shape, dtype=np.int64), np.ones(shape, dtype=np.int64))
+        for length in WARM_UP_LENGTHS:
+            for rows in (1, max(1, self._token_budget // length)):
+                ones = np.ones((rows, length), dtype=np.int64)
+                self._run(ones, ones)
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answers every request; one the graph can't compute fails alone."""

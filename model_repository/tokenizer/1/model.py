@@ -62,7 +62,7 @@ class TritonPythonModel:
                 responses.append(_refusal(place))
                 continue
             rows = slice(*place)
-            longest = lengths[rows].max()
+            longest = int(lengths[rows].max())
             mask = (np.arange(longest) < lengths[rows, None]).astype(np.int64)
             outputs = [
                 pb_utils.Tensor("input_ids", np.ascontiguousarray(ids[rows, :longest])),
@@ -76,12 +76,15 @@ class TritonPythonModel:
         """Token ids int64 [N, L] padded at the end, lengths int64 [N], truncated bool [N]."""
         encodings = self._tokenizer.encode_batch_fast(texts)
         rows = [encoding.ids for encoding in encodings]
+        truncated = np.array([bool(encoding.overflowing) for encoding in encodings])
+        if len(rows) == 1:  # the usual case, where there is nothing to pad
+            return np.array(rows, dtype=np.int64), np.array([len(rows[0])]), truncated
         lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
         ids = np.full((len(rows), lengths.max()), self._pad, dtype=np.int64)
         ids[np.arange(ids.shape[1]) < lengths[:, None]] = np.fromiter(
             chain.from_iterable(rows), dtype=np.int64, count=int(lengths.sum())
         )
-        return ids, lengths, np.array([bool(encoding.overflowing) for encoding in encodings])
+        return ids, lengths, truncated
 
 
 def read_texts(rows: Any) -> list[str]:
