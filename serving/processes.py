@@ -68,6 +68,20 @@ class ProcessId:
         return wait_until(lambda: not self.alive(), seconds)
 
 
+def children_of(pid: int) -> list[ProcessId]:
+    """The processes that a process has started and that still run."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has just ended
+        child = ProcessId.of(int(folder.name)) if int(fields[1]) == pid else None
+        if child is not None:
+            found.append(child)
+    return found
+
+
 def wait_until(condition: Callable[[], bool], seconds: float, pause: float = 0.05) -> bool:
     """Asks again and again until the condition holds; False when it doesn't within so many seconds."""
     end = time.monotonic() + seconds

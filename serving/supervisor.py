@@ -19,7 +19,7 @@ from serving.errors import ServingError
 from serving.health import Endpoint, curl_command
 from serving.logs import LogTail, failure_cause, is_serious
 from serving.preflight import check_machine, check_ports, check_release, check_shared_memory
-from serving.processes import ProcessId, spawn_dependent
+from serving.processes import ProcessId, children_of, spawn_dependent
 from serving.releases import Release, current_release, find_release
 from serving.repository import Processes, plan_processes, render_repository, usable_cores
 from serving.state import ServerFiles, ServerState, clear_leftovers
@@ -27,7 +27,7 @@ from settings import Settings
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.2
 CALM_SECONDS = 60.0
 """A server that ran so long before it ended by itself is started again at once, and its earlier ends are forgotten."""
 MAX_RESTARTS = 3
@@ -61,6 +61,7 @@ class Supervisor:
         self._wishes = Wishes()
         self._process: subprocess.Popen[bytes] | None = None
         self._server: ProcessId | None = None
+        self._models: list[ProcessId] = []
         self._tail = LogTail(self._files.log)
         self._state: ServerState | None = None
 
@@ -157,6 +158,7 @@ class Supervisor:
         except BaseException:
             self._end()
             raise
+        self._models = children_of(self._process.pid)
         self._tail.lines()  # what was said on the way to ready is told only when that fails
         self._write_state("ready", release, problem, restarts)
         logger.info(
@@ -209,18 +211,30 @@ class Supervisor:
                 self._wishes.switch = False
                 release = self._switch(bundle, backends, release)
                 ready_since = time.monotonic()
-            assert self._process is not None
-            if self._process.poll() is not None:
+            told = self._what_died()
+            if told:
                 restarts = 0 if time.monotonic() - ready_since > CALM_SECONDS else restarts
                 restarts += 1
-                told = f"Triton ended by itself ({_how(self._process.returncode)})."
                 if restarts > MAX_RESTARTS:
                     raise ServingError(f"{told} It did so {restarts} times in a row. Its log: {self._files.log}")
                 logger.warning("%s Starting it again.", told)
-                self._end()  # its Python processes may have outlived it
+                self._end(patient=False)
                 self._start(bundle, backends, release, restarts=restarts)
                 ready_since = time.monotonic()
             time.sleep(POLL_SECONDS)
+
+    def _what_died(self) -> str:
+        """Empty while Triton and all its models' processes run.
+
+        Triton doesn't replace a Python process that ended, out of memory for instance: it says it is ready, and answers
+        nothing but errors. So it has to be started anew as well.
+        """
+        assert self._process is not None
+        if self._process.poll() is not None:
+            return f"Triton ended by itself ({_how(self._process.returncode)})."
+        if all(model.alive() for model in self._models):
+            return ""
+        return "A process of Triton's that runs a model ended by itself (killed, or out of memory?)."
 
     def _switch(self, bundle: Bundle, backends: Path, former: Release) -> Release:
         """Restarts Triton on what is current now; on the former release again when that fails.
@@ -251,8 +265,8 @@ class Supervisor:
             return former
         return release
 
-    def _end(self) -> None:
-        """Ends Triton in order, then by force what is left of it."""
+    def _end(self, patient: bool = True) -> None:
+        """Ends Triton in order if there is patience, then by force what is left of it."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -260,7 +274,7 @@ class Supervisor:
             phase = "switching" if self._state.phase == "switching" else "stopping"
             self._state = dataclasses.replace(self._state, phase=phase)
             self._state.write(self._files.state)
-        if process.poll() is None:
+        if patient and process.poll() is None:
             process.terminate()
             try:
                 process.wait(self._serving.stop_timeout_s)

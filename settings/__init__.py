@@ -1,0 +1,22 @@
+"""The one typed place of configuration: tagger.yaml, read and checked for every stage."""
+
+from settings.loader import SettingsError, load_settings
+from settings.schema import (
+    BenchSettings,
+    CatalogSettings,
+    ExportSettings,
+    ServingSettings,
+    Settings,
+    TrainingSettings,
+)
+
+__all__ = [
+    "BenchSettings",
+    "CatalogSettings",
+    "ExportSettings",
+    "ServingSettings",
+    "Settings",
+    "SettingsError",
+    "TrainingSettings",
+    "load_settings",
+]

@@ -1,0 +1,148 @@
+"""Every setting of every stage: its type, range, default and meaning.
+
+tagger.yaml holds the same keys in the same order, with the same defaults; a test keeps the two in step.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+PRODUCT_FIELDS = (
+    "id", "lang", "title", "description", "attributes", "category", "tags", "views", "clicks", "purchases",
+)  # fmt: skip
+
+
+class Section(BaseModel):
+    """A section of tagger.yaml: immutable once read, and no key that isn't declared here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CatalogSettings(Section):
+    """Where the products come from and how they are read and split."""
+
+    path: str = "demo"
+    """`demo` (the built-in catalogue), a file, or a stem: `shop` finds shop.train.*, shop.validation.*, shop.test.*."""
+    columns: dict[str, str] = Field(default_factory=dict)
+    """Product field → the shop's own column name, for instance {title: product_name}."""
+    taxonomy: Path | None = None
+    """A taxonomy.yaml with ids, display names and synonyms; without one it is derived from the catalogue."""
+    min_tag_products: Annotated[int, Field(ge=1)] = 10
+    """A tag that fewer training products carry is left out of a derived taxonomy (and counted in the summary)."""
+    max_reject_share: Share = 0.05
+    """More unusable rows than this share stop the run."""
+    validation_share: Share = 0.1
+    test_share: Share = 0.1
+    """Shares split off when the catalogue has no validation or test part of its own."""
+    limit: Annotated[int, Field(ge=1)] | None = None
+    """Train on this many rows only, drawn at random by `seed`; the validation part shrinks by the same factor."""
+    seed: int = 13
+
+    @field_validator("columns")
+    @classmethod
+    def _known_fields(cls, columns: dict[str, str]) -> dict[str, str]:
+        unknown = sorted(set(columns) - set(PRODUCT_FIELDS))
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is not a product field; the fields are {', '.join(PRODUCT_FIELDS)}")
+        return columns
+
+
+class TrainingSettings(Section):
+    """How BERT is fine-tuned."""
+
+    base: str = "english"
+    """`english` (all-MiniLM-L6-v2, installed with the project), a Hugging Face hub id, or a local directory."""
+    pooling: Literal["auto", "mean", "cls"] = "auto"
+    """`auto`: mean for sentence-transformers bases, cls for others."""
+    max_length: Annotated[int, Field(ge=8)] = 96
+    """Tokens a text is cut at, in training and in serving."""
+    epochs: Annotated[int, Field(ge=1)] = 4
+    min_steps: Annotated[int, Field(ge=0)] = 300
+    """Small catalogues train for more epochs, until this many optimizer steps."""
+    batch_size: Annotated[int, Field(ge=1)] = 32
+    """Effective batch: shared among the processes under torchrun."""
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    head_learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    warmup_share: Share = 0.06
+    dropout: Share = 0.1
+    category_loss_weight: Annotated[float, Field(ge=0)] = 1.0
+    tag_loss_weight: Annotated[float, Field(ge=0)] = 1.0
+    category_weight_cap: Annotated[float, Field(ge=1)] = 1.0
+    """Cap of the class weights for rare categories; 1 turns them off."""
+    tag_positive_weight_cap: Annotated[float, Field(ge=1)] = 1.0
+    """Cap of the positive weights for rare tags; 1 turns them off."""
+    freeze_word_embeddings: bool = True
+    """Leaves the vocabulary's vectors as they are: faster on a CPU, and unseen words keep their meaning."""
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """`auto`: bfloat16 autocast where the processor or GPU computes in it, else float32."""
+    early_stopping_patience: Annotated[int, Field(ge=0)] = 2
+    """Evaluations without a better validation score before training stops; 0 turns it off."""
+    report_to: Literal["tensorboard", "wandb", "none"] = "tensorboard"
+    seed: int = 13
+
+
+class ExportSettings(Section):
+    """How the checkpoint becomes a release, and what it must hold on the way."""
+
+    parity_products: Annotated[int, Field(ge=1)] = 2000
+    """Held-out products the parity gate compares on."""
+    max_probability_difference_fp32: Annotated[float, Field(gt=0)] = 1e-4
+    min_equal_categories_int8: Share = 0.995
+    max_f1_loss_int8: Share = 0.003
+    keep_releases: Annotated[int, Field(ge=1)] = 5
+    """Older releases are removed after a successful export; the served one never is."""
+
+
+class ServingSettings(Section):
+    """How Triton is run."""
+
+    address: str = "127.0.0.1"
+    http_port: Port = 8000
+    grpc_port: Port = 8001
+    metrics_port: Port = 8002
+    instances: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    """Classifier processes; `auto`: one a core."""
+    threads: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    """Threads of one classifier process; `auto`: cores ÷ instances."""
+    max_batch_size: Annotated[int, Field(ge=1, le=1024)] = 64
+    """Most texts in one request, and most rows Triton joins into one batch."""
+    queue_delay_us: Annotated[int, Field(ge=0)] = 0
+    """How long a request may wait for others to form a batch, in microseconds."""
+    max_queue_size: Annotated[int, Field(ge=0)] = 2048
+    """Requests waiting beyond this are refused at once with UNAVAILABLE; 0: no bound."""
+    request_timeout_ms: Annotated[int, Field(ge=0)] = 10_000
+    """A request that waited longer in the queue is refused, not computed; 0: no bound."""
+    token_budget: Annotated[int, Field(ge=64)] = 512
+    """Padded tokens (rows × longest row) of one sub-batch inside the classifier."""
+    abstain_below: Share = 0.0
+    """A category less probable than this is answered as abstention (an empty CATEGORY)."""
+    start_timeout_s: Annotated[int, Field(ge=1)] = 120
+    stop_timeout_s: Annotated[int, Field(ge=1)] = 30
+    verbose: bool = False
+
+
+class BenchSettings(Section):
+    """What `make bench` measures."""
+
+    clients: list[Annotated[int, Field(ge=1)]] = Field(default_factory=lambda: [1, 8, 32])
+    seconds: Annotated[float, Field(gt=0)] = 6.0
+    """Measured time of one round at one number of clients."""
+    rounds: Annotated[int, Field(ge=1)] = 3
+
+
+class Settings(Section):
+    """The whole of tagger.yaml."""
+
+    build_dir: Path = Path("build")
+    catalog: CatalogSettings = CatalogSettings()
+    training: TrainingSettings = TrainingSettings()
+    export: ExportSettings = ExportSettings()
+    serving: ServingSettings = ServingSettings()
+    bench: BenchSettings = BenchSettings()

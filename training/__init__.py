@@ -1,0 +1,1 @@
+"""Catalogue → checkpoint: fine-tunes BERT on prepared products, evaluates it and reports."""

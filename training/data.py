@@ -1,0 +1,150 @@
+"""Turns prepared examples into token ids and label arrays, and draws them in batches of similar length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.utils.data import Dataset, Sampler
+from transformers import PreTrainedTokenizerBase
+
+from catalog.prepared import Example
+from catalog.taxonomy import Taxonomy
+
+TOKENIZE_AT_ONCE = 4096
+MEGA_BATCHES = 50
+"""Batches' worth of shuffled rows that are sorted by length together: enough to save padding, few enough to stay random."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The targets of N examples over C categories and T tags.
+
+    Attributes:
+        category: index of the category, int64 [N].
+        tags: 1.0 where the example carries the tag, float32 [N, T].
+        weight: sample weight, float32 [N].
+    """
+
+    category: npt.NDArray[np.int64]
+    tags: npt.NDArray[np.float32]
+    weight: npt.NDArray[np.float32]
+
+
+def encode_labels(examples: Sequence[Example], taxonomy: Taxonomy) -> Labels:
+    """Index the labels of the examples; tags that the taxonomy doesn't know carry no label and are left out."""
+    category_index = {name: i for i, name in enumerate(taxonomy.category_ids)}
+    tag_index = {name: i for i, name in enumerate(taxonomy.tag_ids)}
+    tags = np.zeros((len(examples), len(tag_index)), dtype=np.float32)
+    for row, example in enumerate(examples):
+        for tag in example.tags:
+            if tag in tag_index:
+                tags[row, tag_index[tag]] = 1.0
+    return Labels(
+        category=np.array([category_index[e.category] for e in examples], dtype=np.int64),
+        tags=tags,
+        weight=np.array([e.weight for e in examples], dtype=np.float32),
+    )
+
+
+class EncodedExamples(Dataset[dict[str, Any]]):
+    """Tokenized examples with their labels; token ids lie in one flat int32 array, so that a million rows fit."""
+
+    def __init__(self, texts: Sequence[str], labels: Labels, tokenizer: PreTrainedTokenizerBase) -> None:
+        pieces: list[npt.NDArray[np.int32]] = []
+        lengths: list[int] = []
+        for start in range(0, len(texts), TOKENIZE_AT_ONCE):
+            batch = tokenizer(list(texts[start : start + TOKENIZE_AT_ONCE]), truncation=True)["input_ids"]
+            lengths.extend(len(ids) for ids in batch)
+            pieces.append(np.concatenate([np.asarray(ids, dtype=np.int32) for ids in batch]))
+        self.labels = labels
+        self.lengths: npt.NDArray[np.int64] = np.array(lengths, dtype=np.int64)
+        self._ids = np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int32)
+        self._ends = np.cumsum(self.lengths)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def token_ids(self, row: int) -> npt.NDArray[np.int32]:
+        """Return the token ids of one example, int32 [length]."""
+        end = self._ends[row]
+        return self._ids[end - self.lengths[row] : end]
+
+    def __getitem__(self, row: int) -> dict[str, Any]:
+        return {
+            "input_ids": self.token_ids(row),
+            "category": self.labels.category[row],
+            "tags": self.labels.tags[row],
+            "weight": self.labels.weight[row],
+        }
+
+
+@dataclass(frozen=True)
+class PaddingCollator:
+    """Pads a batch to its longest row.
+
+    Returns from a call: input_ids and attention_mask int64 [B, L]; category int64 [B]; tags float32 [B, T];
+    weight float32 [B].
+    """
+
+    pad_token_id: int
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        ids, mask = pad([row["input_ids"] for row in rows], self.pad_token_id)
+        return {
+            "input_ids": ids,
+            "attention_mask": mask,
+            "category": torch.from_numpy(np.array([row["category"] for row in rows])),
+            "tags": torch.from_numpy(np.stack([row["tags"] for row in rows])),
+            "weight": torch.from_numpy(np.array([row["weight"] for row in rows])),
+        }
+
+
+def pad(rows: Sequence[npt.NDArray[np.int32]], pad_token_id: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pad token ids to the longest row: input_ids and attention_mask, int64 [B, L]."""
+    longest = max(len(row) for row in rows)
+    ids = np.full((len(rows), longest), pad_token_id, dtype=np.int64)
+    mask = np.zeros((len(rows), longest), dtype=np.int64)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = row
+        mask[i, : len(row)] = 1
+    return torch.from_numpy(ids), torch.from_numpy(mask)
+
+
+class LengthGroupedSampler(Sampler[int]):
+    """Draws every row once an epoch, at random, rows of similar length next to each other.
+
+    The order depends on nothing but seed and epoch, so that a resumed run continues it where it stopped. The epoch is
+    set through `start_epoch`, not `set_epoch`: accelerate calls the latter with 0 on the loader it makes for a resumed
+    epoch (`skip_first_batches`), which would repeat the first epoch's order.
+    """
+
+    def __init__(self, lengths: npt.NDArray[np.int64], batch_size: int, seed: int) -> None:
+        self._lengths = lengths
+        self._batch_size = batch_size
+        self._seed = seed
+        self._epoch = 0
+
+    def start_epoch(self, epoch: int) -> None:
+        """Choose the order of the given epoch, counted from 0."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        random = np.random.default_rng((self._seed, self._epoch))
+        shuffled = random.permutation(len(self._lengths))
+        batches: list[npt.NDArray[np.int64]] = []
+        for start in range(0, len(shuffled), self._batch_size * MEGA_BATCHES):
+            mega = shuffled[start : start + self._batch_size * MEGA_BATCHES]
+            by_length = mega[np.argsort(-self._lengths[mega], kind="stable")]
+            batches.extend(np.array_split(by_length, range(self._batch_size, len(by_length), self._batch_size)))
+        # The short last batch stays last: anywhere else it would shift the borders of all that follow.
+        last = batches.pop() if batches and len(batches[-1]) < self._batch_size else None
+        order = [batches[i] for i in random.permutation(len(batches))] + ([last] if last is not None else [])
+        return iter(np.concatenate(order).tolist() if order else [])
