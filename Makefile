@@ -1,0 +1,98 @@
+# From a product catalogue to a running tagging service. `make` alone lists what there is.
+#
+# Variables, for all stages alike (tagger.yaml has the rest, with comments):
+#   CATALOG=FILE           the products: a .jsonl, .csv, .tsv or .parquet file, or a stem such as ../data/shop
+#   SET="a.b=c d.e=f"      override settings: SET="training.epochs=2 serving.http_port=9000"
+#   CONFIG=FILE            another configuration than tagger.yaml
+#   BUILD=DIR              another place than build/ for what is made
+#   TARGET=cpu             what the release is exported for
+#   FORCE=1                make a stage again although nothing has changed
+#   PYTHON=python3.11      the Python to set up with
+#   VENV=.venv             where the environment is
+#   TEXT="…"               what `make tag` asks
+#   TESTS="…"              what `make test` runs, and pytest's options: TESTS="tests/client -x"
+
+VENV := .venv
+TARGET := cpu
+TEXT := Women's cotton summer dress, size M
+TESTS :=
+
+python := $(VENV)/bin/python
+ready := $(VENV)/.complete
+build := $(or $(BUILD),build)
+quoted = '$(subst ','\'',$(1))'
+options := $(if $(CONFIG),--config $(call quoted,$(CONFIG))) \
+	$(if $(CATALOG),--set catalog.path=$(call quoted,$(CATALOG))) \
+	$(if $(BUILD),--set build_dir=$(call quoted,$(BUILD))) \
+	$(foreach pair,$(SET),--set $(call quoted,$(pair)))
+force := $(if $(FORCE),--force)
+# What a stage needs is made only where it is missing: `make export` never trains anew, on the demo's products for
+# instance because CATALOG was not repeated.
+checkpoint := $(if $(wildcard $(build)/checkpoint/config.json),,train)
+release := $(if $(wildcard $(build)/releases/current),,export)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help setup demo train export serve start stop status tag bench test lint format clean distclean
+
+help: ## this list
+	@echo 'usage: make TARGET [VARIABLE=…]'
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12 | sed 's/^/  /'
+	@echo
+	@sed -n 's/^#   \([A-Z]*=\)/  \1/p' $(firstword $(MAKEFILE_LIST))
+
+$(ready): pyproject.toml constraints.txt scripts/setup.sh
+	@sh scripts/setup.sh $(call quoted,$(VENV)) $(call quoted,$(PYTHON))
+
+setup: $(ready) ## the environment with the pinned versions, in .venv
+	@echo '$(VENV) is up to date: pyproject.toml and constraints.txt have not changed since it was made.'
+
+demo: $(ready) ## all of it on the built-in catalogue: train, export, serve, tag sample products, stop
+	@$(python) -m demo $(options)
+
+train: $(ready) ## CATALOG → build/catalog → build/checkpoint, with a report of how good it is
+	@$(python) -m catalog prepare $(options) $(force)
+	@$(python) -m training $(options) $(force)
+
+export: $(ready) $(checkpoint) ## build/checkpoint → build/releases, after the parity gate
+	@$(python) -m export $(options) $(force) --target $(TARGET)
+
+serve: $(ready) $(release) ## the current release on Triton, in the foreground until Ctrl-C
+	@exec $(python) -m serving run $(options)
+
+start: $(ready) $(release) ## the same in the background
+	@$(python) -m serving start $(options)
+
+stop: $(ready) ## stop it
+	@$(python) -m serving stop $(options)
+
+status: $(ready) ## what runs, and how much it has answered
+	@$(python) -m serving status $(options)
+
+tag: $(ready) ## ask the running server: make tag TEXT="leather boots"
+	@$(VENV)/bin/tag $(call quoted,$(TEXT))
+
+bench: $(ready) $(release) ## Triton beside FastAPI + transformers on the same checkpoint, in build/reports
+	@$(python) -m loadtest.bench $(options)
+
+test: lint ## lint, type check and all tests
+	@$(python) -m pytest $(TESTS)
+
+lint: $(ready) ## ruff and mypy
+	@$(python) -m ruff check .
+	@$(python) -m ruff format --check --quiet . || { echo 'Run `make format`.' >&2; exit 1; }
+	@$(python) -m mypy
+
+format: $(ready) ## have ruff write what it can
+	@$(python) -m ruff check --fix --exit-zero .
+	@$(python) -m ruff format .
+
+clean: ## remove build/ (checkpoint and releases too) and all caches; stops its server first
+	@if [ -e $(ready) ] && [ -d $(call quoted,$(build))/serving ]; then $(python) -m serving stop $(options); fi
+	@rm -rf $(call quoted,$(build)) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean ## the environment as well
+	@rm -rf $(call quoted,$(VENV)) product_tagger.egg-info
