@@ -31,7 +31,7 @@ _PIECES = re.compile(rf"[{_CJK}]+|[^\W{_CJK}]{{2,}}")
 _FIRST_CJK = re.compile(rf"[{_CJK}]")
 
 _MIN_CALIBRATION_POSITIVES = 5
-"""A tag with fewer positives in the calibration examples keeps the default scale and threshold: too few to choose by."""
+"""A tag with fewer positives in the calibration examples keeps the default scale and threshold: too few to choose."""
 _SCALE_STEPS = np.geomspace(0.5, 16.0, 41)
 
 

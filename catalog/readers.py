@@ -138,7 +138,7 @@ def _open_bytes(path: Path) -> IO[bytes]:
     return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
 
 
-def _read_jsonl(path: Path, names: Mapping[str, str]) -> Iterator[_Row]:
+def _read_jsonl(path: Path, _names: Mapping[str, str]) -> Iterator[_Row]:
     with _open_bytes(path) as stream:
         for number, line in enumerate(stream, 1):
             if number == 1:

@@ -105,7 +105,7 @@ class Taxonomy:
             TaxonomyError: The file is missing, is not JSON, or holds no usable taxonomy.
         """
         try:
-            return cls._from_data(json.loads(path.read_text(encoding="utf-8")), path)
+            return cls._from_data(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
             raise _wrapped(path, error) from error
 
@@ -117,7 +117,7 @@ class Taxonomy:
             TaxonomyError: The file is missing, is not YAML, or holds no usable taxonomy.
         """
         try:
-            return cls._from_data(yaml.safe_load(path.read_text(encoding="utf-8")), path)
+            return cls._from_data(yaml.safe_load(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, yaml.YAMLError) as error:
             raise _wrapped(path, error) from error
 
@@ -150,7 +150,7 @@ class Taxonomy:
         )
 
     @classmethod
-    def _from_data(cls, data: Any, path: Path) -> Taxonomy:
+    def _from_data(cls, data: Any) -> Taxonomy:
         if not isinstance(data, Mapping) or not isinstance(data.get("categories"), Sequence):
             raise TaxonomyError("it needs a list `categories` (and may have a list `tags`)")
         unknown = sorted(str(key) for key in set(data) - {"categories", "tags"})

@@ -99,7 +99,7 @@ class Supervisor:
     def _plan(self) -> Processes:
         return plan_processes(self._serving, usable_cores())
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _note(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGHUP:
             self._wishes.switch = True
             return

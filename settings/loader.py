@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def load_settings(path: Path | None = None, overrides: Sequence[str] = ()) -> Se
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        raise SettingsError("\n".join(_sentence(source, values, e) for e in error.errors())) from None
+        raise SettingsError("\n".join(_sentence(source, e) for e in error.errors())) from None
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
     target[last] = value
 
 
-def _sentence(source: str, values: Mapping[str, Any], error: Any) -> str:
+def _sentence(source: str, error: Any) -> str:
     location = [str(part) for part in error["loc"] if not str(part).startswith(("constrained-", "literal[", "int"))]
     key = ".".join(location)
     if error["type"] == "extra_forbidden":

@@ -8,7 +8,8 @@ from typing import Any
 
 _LONG_WORD = re.compile(r"[A-Za-z]{5,}")
 _NEIGHBOURS = {
-    "a": "sq", "e": "wr", "i": "uo", "o": "ip", "u": "yi", "s": "ad", "t": "ry", "n": "bm", "r": "et", "l": "k", "c": "xv",
+    "a": "sq", "e": "wr", "i": "uo", "o": "ip", "u": "yi", "s": "ad", "t": "ry", "n": "bm", "r": "et", "l": "k",
+    "c": "xv",
 }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ import pytest
 from client.command import main
 
 if TYPE_CHECKING:
-    from conftest import Triton
+    from tests.client.conftest import Triton
 
 
 def test_texts_give_a_table_whose_columns_stand_below_each_other(

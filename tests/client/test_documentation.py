@@ -13,7 +13,7 @@ from client.bulk import BulkOptions
 from client.command import main
 
 if TYPE_CHECKING:
-    from conftest import Triton
+    from tests.client.conftest import Triton
 
 PAGE = (Path(__file__).parents[2] / "docs" / "client.md").read_text(encoding="utf-8")
 

@@ -25,7 +25,7 @@ from client import (
 )
 
 if TYPE_CHECKING:
-    from conftest import Triton
+    from tests.client.conftest import Triton
 
 NOBODY = {"grpc": "grpc://127.0.0.1:1", "http": "http://127.0.0.1:1"}
 
@@ -127,7 +127,7 @@ def test_a_text_that_is_no_text_is_a_type_error(asker: Asker) -> None:
 def test_scores_come_as_one_array_with_a_label_for_each_column(asker: Asker) -> None:
     scores = asker.ask("scores", ["ab"] * 9 + ["abcd"])
     assert scores.dtype == np.float32
-    np.testing.assert_array_equal(scores[0], np.float32([2, 1, 0.5, 0.25, 0.125]))
+    np.testing.assert_array_equal(scores[0], np.array([2, 1, 0.5, 0.25, 0.125], dtype=np.float32))
     np.testing.assert_array_equal(scores[9], 2 * scores[0])
     assert asker.ask("labels") == ("category/apparel", "category/home", "category/food", "tag/dress", "tag/gift")
 

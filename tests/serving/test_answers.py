@@ -16,10 +16,11 @@ import pytest
 import tritonclient.grpc as triton_grpc
 import tritonclient.grpc.aio as triton_aio
 import tritonclient.http as triton_http
-from conftest import MAX_LENGTH, Place
 from tritonclient.utils import InferenceServerException
 
 from serving.health import curl_command
+from tests.serving.conftest import Place
+from tests.small_release import MAX_LENGTH
 
 OUTPUTS = ("CATEGORY", "CATEGORY_SCORE", "TAGS", "TAG_SCORES", "TRUNCATED")
 

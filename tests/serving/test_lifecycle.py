@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import SOURCES, Place, build_release, free_ports
 
 from serving.__main__ import main
 from serving.control import start, status, stop, use
@@ -23,6 +22,9 @@ from serving.processes import ProcessId, wait_until
 from serving.releases import current_release
 from serving.state import ServerFiles, ServerState, running_state
 from settings import ServingSettings, Settings
+from tests.ports import free_ports
+from tests.serving.conftest import Place
+from tests.small_release import SOURCES, build_release
 
 OLD, NEW = "20260101T000000Z-cpu-aaaaaaaa", "20260202T000000Z-cpu-bbbbbbbb"
 
@@ -210,7 +212,7 @@ def test_a_release_that_can_not_be_served_leaves_the_former_one_serving(place: P
     broken = build_release(place.releases, NEW)
     (broken / "model_repository" / "labeler" / "1" / "thresholds.json").write_text('{"tags": {}}')
     start(place.settings)
-    with pytest.raises(ServingError, match="labeler can't be loaded: .*no threshold for the tag 'dress'"):
+    with pytest.raises(ServingError, match=r"labeler can't be loaded: .*no threshold for the tag 'dress'"):
         use(place.settings, NEW)
     assert state_of(place).release == OLD == current_release(place.releases).id
     assert endpoint(place).tag() is None

@@ -9,9 +9,7 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
-from conftest import Place, make_current
 
-from serving import bundle as bundle_module
 from serving.bundle import Bundle, find_bundle, prepare_backends, supported_pythons
 from serving.control import start
 from serving.errors import ServingError
@@ -20,6 +18,8 @@ from serving.preflight import check_glibc, check_machine, check_ports, check_rel
 from serving.releases import Release, current_release
 from serving.repository import Processes, plan_processes, read_config, render_repository
 from settings import ServingSettings
+from tests.serving.conftest import Place
+from tests.small_release import make_current
 
 
 def test_this_machine_passes() -> None:
@@ -28,7 +28,7 @@ def test_this_machine_passes() -> None:
 
 @pytest.mark.parametrize("version", ["glibc 2.31", "glibc 2.34", "", "musl 1.2"])
 def test_an_old_c_library_is_refused(version: str) -> None:
-    with pytest.raises(ServingError, match="needs glibc 2.35 or newer; this system has"):
+    with pytest.raises(ServingError, match=r"needs glibc 2\.35 or newer; this system has"):
         check_glibc(version)
 
 
@@ -38,7 +38,7 @@ def test_a_newer_c_library_is_taken(version: str) -> None:
 
 
 def test_a_python_without_a_stub_is_refused_with_those_that_have_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    version = namedtuple("version", "major minor")  # noqa: PYI024
+    version = namedtuple("version", "major minor")
     monkeypatch.setattr("sys.version_info", version(3, 99))
     with pytest.raises(ServingError, match=r"Python 3\.99; it can with .*3\.10, 3\.11, 3\.12"):
         check_machine(find_bundle())
@@ -110,8 +110,8 @@ def test_backends_are_prepared_once_also_by_many_at_once(tmp_path: Path) -> None
 
 
 def test_without_the_wheel_the_command_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundle_module.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ServingError, match="nvidia-pytriton is missing from .* Run `make setup`"):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ServingError, match=r"nvidia-pytriton is missing from .* Run `make setup`"):
         find_bundle()
 
 
