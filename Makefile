@@ -84,6 +84,10 @@ lint: $(ready) ## ruff and mypy
 	@$(python) -m ruff check .
 	@$(python) -m ruff format --check --quiet . || { echo 'Run `make format`.' >&2; exit 1; }
 	@$(python) -m mypy
+	@# Each model is a world of its own, with its neighbours and what the export puts beside it.
+	@for folder in model_repository/*/1; do [ ! -e $$folder/model.py ] || \
+		MYPYPATH=$$folder:catalog $(python) -m mypy --no-explicit-package-bases --no-error-summary \
+		--cache-dir .mypy_cache/models $$folder/model.py || exit 1; done
 
 format: $(ready) ## have ruff write what it can
 	@$(python) -m ruff check --fix --exit-zero .

@@ -1,6 +1,6 @@
 """Every setting of every stage: its type, range, default and meaning.
 
-tagger.yaml holds the same keys in the same order, with the same defaults; a test keeps the two in step.
+tagger.yaml is made of it, `python -m settings --defaults > tagger.yaml`; a test keeps the two in step.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PRODUCT_FIELDS = (
 class Section(BaseModel):
     """A section of tagger.yaml: immutable once read, and no key that isn't declared here."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class CatalogSettings(Section):
@@ -38,11 +38,13 @@ class CatalogSettings(Section):
     max_reject_share: Share = 0.05
     """More unusable rows than this share stop the run."""
     validation_share: Share = 0.1
+    """Share of the products split off for validation, where the catalogue has no such part of its own."""
     test_share: Share = 0.1
-    """Shares split off when the catalogue has no validation or test part of its own."""
+    """The same for the test part."""
     limit: Annotated[int, Field(ge=1)] | None = None
     """Train on this many rows only, drawn at random by `seed`; the validation part shrinks by the same factor."""
     seed: int = 13
+    """Another seed splits and draws other products."""
 
     @field_validator("columns")
     @classmethod
@@ -63,17 +65,25 @@ class TrainingSettings(Section):
     max_length: Annotated[int, Field(ge=8)] = 96
     """Tokens a text is cut at, in training and in serving."""
     epochs: Annotated[int, Field(ge=1)] = 4
+    """Most passes over the training products; early stopping may end sooner."""
     min_steps: Annotated[int, Field(ge=0)] = 300
     """Small catalogues train for more epochs, until this many optimizer steps."""
     batch_size: Annotated[int, Field(ge=1)] = 32
     """Effective batch: shared among the processes under torchrun."""
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    """Peak learning rate of the encoder; it rises during the warm-up and falls to 0 after it."""
     head_learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    """The same for the new layer on top, which begins from nothing."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    """Decay of the weights at each step; biases and normalisation are left out."""
     warmup_share: Share = 0.06
+    """Share of the steps in which the learning rate rises."""
     dropout: Share = 0.1
+    """Share of the pooled vector's numbers left out at random during training."""
     category_loss_weight: Annotated[float, Field(ge=0)] = 1.0
+    """What the category counts in the loss."""
     tag_loss_weight: Annotated[float, Field(ge=0)] = 1.0
+    """What the tags count in the loss."""
     category_weight_cap: Annotated[float, Field(ge=1)] = 1.0
     """Cap of the class weights for rare categories; 1 turns them off."""
     tag_positive_weight_cap: Annotated[float, Field(ge=1)] = 1.0
@@ -85,7 +95,9 @@ class TrainingSettings(Section):
     early_stopping_patience: Annotated[int, Field(ge=0)] = 2
     """Evaluations without a better validation score before training stops; 0 turns it off."""
     report_to: Literal["tensorboard", "wandb", "none"] = "tensorboard"
+    """Where the course of training is logged; `wandb` needs the package wandb and an account."""
     seed: int = 13
+    """The same seed gives the same model, on the same machine."""
 
 
 class ExportSettings(Section):
@@ -94,8 +106,11 @@ class ExportSettings(Section):
     parity_products: Annotated[int, Field(ge=1)] = 2000
     """Held-out products the parity gate compares on."""
     max_probability_difference_fp32: Annotated[float, Field(gt=0)] = 1e-4
+    """How far a probability of the FP32 graph may be from the checkpoint's."""
     min_equal_categories_int8: Share = 0.995
+    """Share of the products for which the INT8 graph must name the checkpoint's category."""
     max_f1_loss_int8: Share = 0.003
+    """Most the INT8 graph may lose of category macro-F1 and of tag micro-F1."""
     keep_releases: Annotated[int, Field(ge=1)] = 5
     """Older releases are removed after a successful export; the served one never is."""
 
@@ -104,9 +119,13 @@ class ServingSettings(Section):
     """How Triton is run."""
 
     address: str = "127.0.0.1"
+    """Where the server listens: 127.0.0.1 for this machine only, 0.0.0.0 for all its networks."""
     http_port: Port = 8000
+    """Port for HTTP; it also tells servers that run at once apart."""
     grpc_port: Port = 8001
+    """Port for gRPC."""
     metrics_port: Port = 8002
+    """Port for Prometheus."""
     instances: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     """Classifier processes; `auto`: one a core."""
     threads: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
@@ -124,23 +143,29 @@ class ServingSettings(Section):
     abstain_below: Share = 0.0
     """A category less probable than this is answered as abstention (an empty CATEGORY)."""
     start_timeout_s: Annotated[int, Field(ge=1)] = 120
+    """A server that is not ready after so many seconds is ended, and the cause told."""
     stop_timeout_s: Annotated[int, Field(ge=1)] = 30
+    """A server that does not end in order within so many seconds is killed."""
     verbose: bool = False
+    """Has Triton log each request."""
 
 
 class BenchSettings(Section):
     """What `make bench` measures."""
 
-    clients: list[Annotated[int, Field(ge=1)]] = Field(default_factory=lambda: [1, 8, 32])
+    clients: list[Annotated[int, Field(ge=1)]] = Field(default_factory=lambda: [1, 8, 32], min_length=1)
+    """Numbers of clients that ask at once; each sends its next title when it has the answer to the last."""
     seconds: Annotated[float, Field(gt=0)] = 6.0
-    """Measured time of one round at one number of clients."""
+    """Measured time of one round at one number of clients, in seconds."""
     rounds: Annotated[int, Field(ge=1)] = 3
+    """Rounds, the servers taking turns; the result is their median."""
 
 
 class Settings(Section):
     """The whole of tagger.yaml."""
 
     build_dir: Path = Path("build")
+    """Where everything that is made goes."""
     catalog: CatalogSettings = CatalogSettings()
     training: TrainingSettings = TrainingSettings()
     export: ExportSettings = ExportSettings()

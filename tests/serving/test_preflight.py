@@ -67,7 +67,7 @@ def test_an_address_of_another_machine_is_refused() -> None:
 
 def test_too_little_shared_memory_is_refused(tmp_path: Path) -> None:
     check_shared_memory(Processes(1, 1, 1, 1), tmp_path)
-    with pytest.raises(ServingError, match=r"has \d+ MiB free; 100000002 Python processes need .* --shm-size"):
+    with pytest.raises(ServingError, match=r"has \d+ MiB free; 100000002 Python processes need .*--shm-size"):
         check_shared_memory(Processes(1, 100_000_000, 1, 1), tmp_path)
     with pytest.raises(ServingError, match="is missing"):
         check_shared_memory(Processes(1, 1, 1, 1), tmp_path / "nothing")

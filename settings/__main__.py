@@ -1,0 +1,34 @@
+"""`python -m settings` prints tagger.yaml: every setting with its comment, and the values that hold here."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from settings.loader import SettingsError, load_settings
+from settings.render import render_settings
+from settings.schema import Settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints the settings; returns the process's exit status."""
+    parser = argparse.ArgumentParser(prog="python -m settings", description="Every setting, its value and its meaning.")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration (default: tagger.yaml)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="section.key=value", help="override a setting; repeatable"
+    )
+    parser.add_argument("--defaults", action="store_true", help="the defaults, whatever tagger.yaml says")
+    options = parser.parse_args(arguments)
+    try:
+        settings = Settings() if options.defaults else load_settings(options.config, options.set)
+    except SettingsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(render_settings(settings), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""Writes the settings as YAML with their comments: this is how tagger.yaml is made."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+import yaml
+
+from settings.schema import Section, Settings
+
+_WIDTH = 120
+_SCALAR_END = "...\n"
+_HEAD = """\
+Every setting of every stage, with its default. Each may also be given for one command: on the command line of a stage
+with `--set section.key=value`, with make as SET="section.key=value". Another file is named with --config or CONFIG=.
+"""
+
+
+def render_settings(settings: Settings) -> str:
+    """The whole of tagger.yaml, with these values."""
+    lines = _comment(" ".join(_HEAD.split()), "")
+    return "\n".join([*lines, *_keys(settings, "")]) + "\n"
+
+
+def _keys(section: Section, indent: str) -> Iterator[str]:
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if isinstance(value, Section):
+            yield ""
+            yield from _comment(" ".join((type(value).__doc__ or "").split()), indent)
+            yield f"{indent}{name}:"
+            yield from _keys(value, f"{indent}  ")
+            continue
+        if not indent:
+            yield ""
+        yield from _comment(" ".join((field.description or "").split()), indent)
+        value = section.model_dump(mode="json", include={name})[name]
+        dumped = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
+        yield f"{indent}{name}: {dumped.removesuffix(_SCALAR_END).rstrip()}"
+
+
+def _comment(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(
+        text, _WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ", break_on_hyphens=False
+    )
