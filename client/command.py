@@ -8,7 +8,6 @@ import logging
 import os
 import signal
 import sys
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from .endpoint import DEFAULT_URL
 from .errors import BulkError, TaggerError
 from .results import TaggedProduct
 from .tagger import ProductTagger
+from .terminal import aligned, shorten
 
 _COLUMNS = (
     "id", "title", "description", "attributes", "lang", "category", "tags", "views", "clicks", "purchases",
@@ -150,29 +150,14 @@ def _as_json(text: str, answer: TaggedProduct | TaggerError) -> dict[str, Any]:
 def _table(pairs: Sequence[tuple[str, TaggedProduct | TaggerError]]) -> Iterator[str]:
     rows = [("TEXT", "CATEGORY", "TAGS")]
     for text, answer in pairs:
-        shown = _shorten(" ".join(text.split()), _TEXT_WIDTH)
+        shown = shorten(" ".join(text.split()), _TEXT_WIDTH)
         if isinstance(answer, TaggerError):
             rows.append((shown, "error", str(answer)))
             continue
         category = f"{answer.category or '(none sure)'} {answer.category_score:.2f}"
         tags = ", ".join(f"{tag.name} {tag.score:.2f}" for tag in answer.tags) or "-"
         rows.append((shown + (" (cut)" if answer.truncated else ""), category, tags))
-    widths = [max(_width(row[column]) for row in rows) for column in range(2)]
-    for row in rows:
-        yield "  ".join([*(cell + " " * (widths[place] - _width(cell)) for place, cell in enumerate(row[:2])), row[2]])
-
-
-def _width(text: str) -> int:
-    """Columns on a terminal: a Chinese character takes two."""
-    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
-
-
-def _shorten(text: str, width: int) -> str:
-    if _width(text) <= width:
-        return text
-    while _width(text) > width - 1:
-        text = text[:-1]
-    return text + "…"
+    yield from aligned(rows)
 
 
 def _tag_file(options: argparse.Namespace, columns: dict[str, str]) -> int:

@@ -15,7 +15,7 @@ import yaml
 
 from serving.errors import ServingError
 from serving.health import Endpoint
-from serving.processes import wait_until
+from serving.processes import spawn_dependent, wait_until
 from serving.releases import (
     Release,
     current_release,
@@ -31,8 +31,13 @@ logger = logging.getLogger(__name__)
 RESOLVED_SETTINGS = "settings.yaml"
 
 
-def start(settings: Settings) -> ServerState:
+def start(settings: Settings, *, dependent: bool = False) -> ServerState:
     """Starts a server in the background and waits until it is ready; one that runs already is left as it is.
+
+    Args:
+        settings: The configuration.
+        dependent: Whether the server ends when the calling process ends, however it does. To be called from the main
+            thread then.
 
     Raises:
         ServingError: It didn't get ready; the message is the server's own.
@@ -46,15 +51,20 @@ def start(settings: Settings) -> ServerState:
     configuration = files.directory / RESOLVED_SETTINGS
     configuration.write_text(yaml.safe_dump(settings.model_dump(mode="json")), encoding="utf-8")
     offset = files.supervisor_log.stat().st_size if files.supervisor_log.exists() else 0
+    command = [sys.executable, "-m", "serving", "run", "--config", str(configuration)]
+    environment = {**os.environ, "PYTHONPATH": _source_path()}
     with files.supervisor_log.open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "serving", "run", "--config", str(configuration)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env={**os.environ, "PYTHONPATH": _source_path()},
-        )
+        if dependent:
+            process = spawn_dependent(command, environment, log)
+        else:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=environment,
+            )
     try:
         while True:
             state = running_state(files)

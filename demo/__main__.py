@@ -1,0 +1,116 @@
+"""`make demo`: train on the built-in catalogue, export, serve, tag sample products over both protocols, stop."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from client import TaggerError
+from demo.products import PRODUCTS
+from demo.stages import STAGES, StageError, run_stage
+from demo.tagging import ask, summary, table
+from serving.control import start, stop
+from serving.errors import ServingError
+from serving.health import curl_command
+from serving.preflight import check_ports
+from settings import Settings, SettingsError, load_settings
+from settings.render import render_settings
+
+# A place of its own: what a person has trained in build/ stays. Their catalogue's mapping would not fit the demo's.
+DEFAULTS = (
+    "build_dir=build/demo",
+    "catalog.path=demo",
+    "catalog.columns={}",
+    "catalog.taxonomy=null",
+    "catalog.limit=null",
+    "training.epochs=2",
+    "serving.address=127.0.0.1",
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the demonstration; returns the process's exit status."""
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration (default: tagger.yaml)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="section.key=value", help="override a setting; repeatable"
+    )
+    options = parser.parse_args(arguments)
+    # Asked to end politely, it ends as with Ctrl-C, and takes with it what it has started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        _run(load_settings(options.config, [*DEFAULTS, *options.set]))
+    except KeyboardInterrupt:
+        print("\nStopped. The next `make demo` goes on from what is finished.", file=sys.stderr)
+        return 130
+    except (ServingError, SettingsError, StageError, TaggerError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run(settings: Settings) -> None:
+    settings.build_dir.mkdir(parents=True, exist_ok=True)
+    configuration = settings.build_dir / "demo.yaml"
+    configuration.write_text(render_settings(settings), encoding="utf-8")
+    steps = len(STAGES) + 2
+    seconds: dict[str, float] = {}
+    for number, stage in enumerate(STAGES, 1):
+        with _step(f"{number}/{steps} {stage.title}", seconds):
+            run_stage(stage, configuration)
+    settings = with_free_ports(settings)
+    try:
+        with _step(f"{steps - 1}/{steps} Start the Triton Inference Server", seconds):
+            state = start(settings, dependent=True)
+            print(f"Ready: release {state.release}, HTTP port {state.http_port}, gRPC port {state.grpc_port}.")
+        with _step(f"{steps}/{steps} Tag {len(PRODUCTS)} products over gRPC and HTTP", seconds):
+            serving = settings.serving
+            answers = ask(
+                PRODUCTS,
+                [f"grpc://{serving.address}:{serving.grpc_port}", f"http://{serving.address}:{serving.http_port}"],
+            )
+            for line in table(answers):
+                print(line)
+            print()
+            for line in summary(answers):
+                print(line)
+    finally:
+        stop(settings)
+    print("\nThe server is stopped. Time taken: " + ", ".join(f"{name} {took:.0f} s" for name, took in seconds.items()))
+    print(f"Serve this release: `make serve BUILD={settings.build_dir}`, and in another terminal:")
+    print(f"  {curl_command(serving.address, Settings().serving.http_port)}")
+    print("Train on products of your own: `make train export serve CATALOG=shop.csv`.")
+
+
+@contextlib.contextmanager
+def _step(title: str, seconds: dict[str, float]) -> Iterator[None]:
+    print(f"\n== {title}", flush=True)
+    began = time.monotonic()
+    yield
+    seconds[title.split(" ", 2)[1].lower()] = time.monotonic() - began
+
+
+def with_free_ports(settings: Settings) -> Settings:
+    """The settings as they are where their ports are free; else with ports that are."""
+    try:
+        check_ports(settings.serving)
+    except ServingError as error:
+        with contextlib.ExitStack() as stack:
+            sockets = [stack.enter_context(socket.socket()) for _ in range(3)]
+            for one in sockets:
+                one.bind((settings.serving.address, 0))
+            http, grpc, metrics = (one.getsockname()[1] for one in sockets)
+        print(f"{str(error).partition('. ')[0]}. Taking free ports.")
+        ports = {"http_port": http, "grpc_port": grpc, "metrics_port": metrics}
+        settings = settings.model_copy(update={"serving": settings.serving.model_copy(update=ports)})
+    return settings
+
+
+if __name__ == "__main__":
+    sys.exit(main())
