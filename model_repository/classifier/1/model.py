@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import triton_python_backend_utils as pb_utils
 from batching import plan_runs
+from session import open_session
 
 WARM_UP_LENGTHS = (8, 32, 96)
 """Tokens a row of the runs before the model is ready: the first runs take memory and are several times slower."""
@@ -30,14 +30,7 @@ class TritonPythonModel:
         """Loads the graph with the threads of the configuration and runs it before the first request does."""
         parameters = json.loads(args["model_config"])["parameters"]
         self._token_budget = int(parameters["token_budget"]["string_value"])
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = int(parameters["threads"]["string_value"])
-        options.inter_op_num_threads = 1
-        # Threads that spin while they wait would take the cores from the other processes of the server.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(
-            str(Path(__file__).parent / "model.onnx"), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_session(Path(__file__).parent / "model.onnx", int(parameters["threads"]["string_value"]))
         for length in WARM_UP_LENGTHS:
             for rows in (1, max(1, self._token_budget // length)):
                 ones = np.ones((rows, length), dtype=np.int64)

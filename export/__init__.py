@@ -1,0 +1,1 @@
+"""From a checkpoint to a release: ONNX graph, engine, parity gate, Triton model repository."""

@@ -1,0 +1,67 @@
+"""Command line of the export: `python -m export`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from export.errors import ExportError
+from settings import SettingsError, load_settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the export; return the process's exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m export",
+        description="From build/checkpoint to a release in build/releases: ONNX graph, engine, parity gate.",
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration (default: tagger.yaml)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="section.key=value", help="override a setting; repeatable"
+    )
+    parser.add_argument("--force", action="store_true", help="export again even if nothing has changed")
+    parser.add_argument(
+        "--target",
+        default=os.environ.get("TARGET", "cpu"),
+        help="cpu: INT8 for any machine; gpu: not there yet (default: the environment's TARGET, or cpu)",
+    )
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("export").setLevel(logging.INFO)
+    try:
+        settings = load_settings(options.config, options.set)
+        started = time.monotonic()
+        from export.pipeline import export  # after the options: `--help` need not wait for the libraries
+
+        exported = export(settings, options.target, force=options.force)
+    except (ExportError, SettingsError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("error: interrupted; nothing was changed.", file=sys.stderr)
+        return 130
+    if exported.up_to_date:
+        print(
+            f"{exported.release} is up to date, because checkpoint, held-out products, settings and code are those of "
+            f"{exported.manifest['created']}."
+        )
+        if exported.current != exported.release.name:
+            print(
+                f"`current` names {exported.current}; to serve the newest: "
+                f"`python -m serving use {exported.release.name}`."
+            )
+        return 0
+    if exported.removed:
+        print(f"Older releases removed: {', '.join(exported.removed)}.")
+    size = exported.manifest["engine"]["bytes"] / 1e6
+    print(f"{exported.release} made in {time.monotonic() - started:.1f} s ({size:.0f} MB), and current.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

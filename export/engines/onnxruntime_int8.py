@@ -1,0 +1,64 @@
+"""TARGET=cpu: an INT8 graph for ONNX Runtime, which Triton's Python backend runs (model_repository/classifier)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+import onnx
+
+from export.engines.row_quantization import quantize_rows
+from export.errors import ExportError
+from export.held_out import Scorer, Scores
+from export.parity import Limits
+from export.served import served_module
+from export.signature import INPUTS, OUTPUT
+from settings import ExportSettings
+
+NAME = "INT8 ONNX"
+FILE = "model.onnx"
+PACKAGES = ("onnx", "onnxruntime")
+
+
+def build(graph: Path, path: Path) -> None:
+    """Make the INT8 graph: the encoder's products of tokens and weights, not the head and not attention itself.
+
+    Args:
+        graph: the float32 ONNX graph.
+        path: the file to write.
+
+    Raises:
+        ExportError: the graph has no product to quantize.
+    """
+    # The values' projection is kept: it is a twelfth of the work, and carries a third of the whole error.
+    if not quantize_rows(graph, path, keep=lambda name: "/self/value/" in name):
+        raise ExportError(f"{graph} has no matrix product with constant weights; it is not the graph of a BERT.")
+
+
+def open_scorer(path: Path, threads: int) -> Scorer:
+    """Open a session as the served classifier does.
+
+    Args:
+        path: an ONNX file with the served inputs and output.
+        threads: cores one run may use.
+    """
+    session = served_module("session").open_session(path, threads)
+
+    def run(input_ids: npt.NDArray[Any], attention_mask: npt.NDArray[Any]) -> Scores:
+        answer: Scores = session.run([OUTPUT], dict(zip(INPUTS, (input_ids, attention_mask), strict=True)))[0]
+        return answer
+
+    return run
+
+
+def limits(settings: ExportSettings) -> Limits:
+    """What INT8 must hold."""
+    return Limits(min_equal_categories=settings.min_equal_categories_int8, max_f1_loss=settings.max_f1_loss_int8)
+
+
+def facts(path: Path) -> dict[str, Any]:
+    """Operators by name, and how many matrix products are in which type."""
+    operators = Counter(node.op_type for node in onnx.load(str(path)).graph.node)
+    return {"operators": dict(operators.most_common()), "int8_products": operators["MatMulIntegerToFloat"]}

@@ -1,0 +1,7 @@
+"""What stops a checkpoint from becoming a release, as sentences for the person at the terminal."""
+
+from __future__ import annotations
+
+
+class ExportError(RuntimeError):
+    """Something can't be exported; the message says what is wrong, where, and what to do."""

@@ -1,0 +1,106 @@
+"""Runs the parity gate: the checkpoint, its float32 graph and its engine on the same held-out products."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from export.checkpoint import Checkpoint
+from export.engines import Engine, onnxruntime_int8
+from export.held_out import HeldOut, Scorer, Scores, length_runs, load_held_out, score, served_runs, single_runs
+from export.parity import Comparison, Limits, Quality, compare, format_table, measure
+from settings import Settings
+
+GRAPH_NAME = "FP32 ONNX"
+ALONE = 500
+"""Products that are also computed one by one, to see whether an answer depends on its neighbours in a batch."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the gate found.
+
+    Attributes:
+        reference: how good the checkpoint is on these products.
+        comparisons: each graph beside it.
+        sources: how many products come from which split.
+    """
+
+    reference: Quality
+    comparisons: tuple[Comparison, ...]
+    sources: dict[str, int]
+
+    @property
+    def passed(self) -> bool:
+        """Whether a release may be made."""
+        return all(comparison.passed for comparison in self.comparisons)
+
+    def table(self) -> str:
+        """For people."""
+        products = " and ".join(f"{count:,} {split}" for split, count in self.sources.items() if count)
+        return f"On {products} products:\n{format_table(self.reference, self.comparisons)}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the manifest."""
+        return {
+            "products": self.sources,
+            "checkpoint": vars(self.reference),
+            "graphs": [comparison.as_dict() for comparison in self.comparisons],
+            "passed": self.passed,
+        }
+
+
+def check_parity(settings: Settings, checkpoint: Checkpoint, engine: Engine, graph: Path, engine_file: Path) -> Report:
+    """Compare both graphs with the PyTorch checkpoint.
+
+    The graphs get their products batched as the server batches them. The checkpoint gets them in other batches, with
+    other neighbours and other padding: neither may change an answer, so the comparison covers that too.
+
+    Raises:
+        ExportError: The held-out products can't be used.
+    """
+    products = load_held_out(settings.build_dir / "catalog", checkpoint, settings.export.parity_products)
+    thresholds = np.array([checkpoint.thresholds[tag] for tag in checkpoint.taxonomy.tag_ids], dtype=np.float32)
+    reference = score(products, checkpoint_scorer(checkpoint), length_runs(products))
+    threads = len(os.sched_getaffinity(0))
+    serving, options = settings.serving, settings.export
+    comparisons = []
+    for name, scorer, limits in (
+        (
+            GRAPH_NAME,
+            onnxruntime_int8.open_scorer(graph, threads),
+            Limits(max_difference=options.max_probability_difference_fp32),
+        ),
+        (engine.NAME, engine.open_scorer(engine_file, threads), engine.limits(options)),
+    ):
+        scores = score(products, scorer, served_runs(products, serving.max_batch_size, serving.token_budget))
+        alone = _score_alone(products.first(ALONE), scorer)
+        comparisons.append(compare(name, scores, alone, reference, products, thresholds, limits))
+    return Report(measure(reference, products, thresholds), tuple(comparisons), products.sources)
+
+
+def checkpoint_scorer(checkpoint: Checkpoint) -> Scorer:
+    """The PyTorch model's probabilities."""
+    import torch  # takes seconds to import, which an up-to-date run can do without
+
+    from export.onnx_graph import probabilities
+
+    model = checkpoint.load_model()
+    categories = len(checkpoint.taxonomy.category_ids)
+
+    def run(input_ids: npt.NDArray[np.int64], attention_mask: npt.NDArray[np.int64]) -> Scores:
+        with torch.inference_mode():
+            logits = model(torch.from_numpy(input_ids), torch.from_numpy(attention_mask)).logits
+            scores: Scores = probabilities(logits.float(), categories).numpy()
+        return scores
+
+    return run
+
+
+def _score_alone(products: HeldOut, scorer: Scorer) -> Scores:
+    return score(products, scorer, single_runs(products))

@@ -1,0 +1,170 @@
+"""Held-out products as the served model sees them: token ids, and the batches they are computed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from catalog.prepared import Example, PreparedCatalogError, read_split
+from catalog.taxonomy import Taxonomy
+from export.checkpoint import Checkpoint
+from export.errors import ExportError
+from export.served import served_module
+
+Scores = npt.NDArray[np.float32]
+Scorer = Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64]], Scores]
+"""input_ids, attention_mask int64 [B, L] → probabilities float32 [B, C + T]."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """N products that training never saw.
+
+    Attributes:
+        token_ids: one int64 array of token ids a product, cut but not padded.
+        categories: the right category's number, int64 [N].
+        tags: whether the product carries the tag, bool [N, T].
+        sources: how many products come from which split.
+        pad_token_id: what short rows are filled with.
+    """
+
+    token_ids: Sequence[npt.NDArray[np.int64]]
+    categories: npt.NDArray[np.int64]
+    tags: npt.NDArray[np.bool_]
+    sources: dict[str, int]
+    pad_token_id: int
+
+    def __len__(self) -> int:
+        return len(self.token_ids)
+
+    def first(self, count: int) -> HeldOut:
+        """The first products only."""
+        return HeldOut(
+            self.token_ids[:count], self.categories[:count], self.tags[:count], self.sources, self.pad_token_id
+        )
+
+    def batch(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Pad some products to the longest of them: input_ids and attention_mask, int64 [B, L]."""
+        longest = max(len(self.token_ids[row]) for row in rows)
+        ids = np.full((len(rows), longest), self.pad_token_id, dtype=np.int64)
+        mask = np.zeros_like(ids)
+        for place, row in enumerate(rows):
+            tokens = self.token_ids[row]
+            ids[place, : len(tokens)] = tokens
+            mask[place, : len(tokens)] = 1
+        return ids, mask
+
+
+def load_held_out(catalog: Path, checkpoint: Checkpoint, count: int) -> HeldOut:
+    """Read products of the test split, spread over it; where it has fewer than `count`, validation products fill up.
+
+    Args:
+        catalog: The prepared catalogue, build/catalog.
+        checkpoint: Its tokenizer and taxonomy are used.
+        count: Most products to read.
+
+    Raises:
+        ExportError: The catalogue is missing or has no held-out product, was not the one trained on, or the
+            tokenizer cuts texts in another way when it serves than it did in training.
+    """
+    examples: list[Example] = []
+    sources = {}
+    for split in ("test", "validation"):
+        chosen = _spread(_read(catalog, split), count - len(examples))
+        sources[split] = len(chosen)
+        examples += chosen
+    if not examples:
+        raise ExportError(
+            f"{catalog} has no product in its test or validation part, so nothing to compare the graphs on. "
+            "Raise catalog.test_share, and run `make train`."
+        )
+    categories, tags = _labels(examples, checkpoint.taxonomy, catalog)
+    return HeldOut(_tokenize(examples, checkpoint), categories, tags, sources, checkpoint.pad_token_id)
+
+
+def score(products: HeldOut, scorer: Scorer, runs: Iterator[npt.NDArray[np.int64]]) -> Scores:
+    """Compute the probabilities of all products, float32 [N, C + T].
+
+    Args:
+        products: N products.
+        scorer: What computes them.
+        runs: Row numbers of each run of the scorer; every row is in exactly one.
+    """
+    scores: Scores | None = None
+    for rows in runs:
+        answer = scorer(*products.batch(rows))
+        if scores is None:
+            scores = np.empty((len(products), answer.shape[1]), dtype=np.float32)
+        scores[rows] = answer
+    assert scores is not None, "there is always a product"
+    return scores
+
+
+def served_runs(products: HeldOut, max_batch_size: int, token_budget: int) -> Iterator[npt.NDArray[np.int64]]:
+    """The runs of the server's classifier when requests of one product fill its batches in the products' order."""
+    plan_runs = served_module("batching").plan_runs
+    lengths = np.array([len(tokens) for tokens in products.token_ids])
+    for start in range(0, len(products), max_batch_size):
+        for rows in plan_runs(lengths[start : start + max_batch_size], token_budget):
+            yield start + rows
+
+
+def length_runs(products: HeldOut, size: int = 32) -> Iterator[npt.NDArray[np.int64]]:
+    """All products sorted by length and cut into batches of one size: the least padding."""
+    order = np.argsort([len(tokens) for tokens in products.token_ids], kind="stable")
+    return (order[start : start + size] for start in range(0, len(order), size))
+
+
+def single_runs(products: HeldOut) -> Iterator[npt.NDArray[np.int64]]:
+    """Every product in a run of its own: nothing is padded, nothing has neighbours."""
+    return (np.array([row]) for row in range(len(products)))
+
+
+def _read(catalog: Path, split: str) -> list[Example]:
+    try:
+        return read_split(catalog, split)
+    except PreparedCatalogError as error:
+        raise ExportError(f"{error}. The parity gate compares the graphs on held-out products.") from None
+
+
+def _spread(examples: list[Example], count: int) -> list[Example]:
+    """At most `count` examples at equal distances: a catalogue's order may follow its categories."""
+    if len(examples) <= count:
+        return examples
+    return [examples[place] for place in np.linspace(0, len(examples) - 1, count).astype(int)] if count else []
+
+
+def _labels(
+    examples: Sequence[Example], taxonomy: Taxonomy, catalog: Path
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    numbers = {name: number for number, name in enumerate(taxonomy.category_ids)}
+    for example in examples:
+        if example.category not in numbers:
+            raise ExportError(
+                f"Product {example.id} in {catalog} has the category {example.category!r}, which the checkpoint "
+                "doesn't know: the catalogue has changed since training. Run `make train` again."
+            )
+    tags = np.array([[tag in example.tags for tag in taxonomy.tag_ids] for example in examples], dtype=bool)
+    return np.array([numbers[example.category] for example in examples]), tags.reshape(len(examples), -1)
+
+
+def _tokenize(examples: Sequence[Example], checkpoint: Checkpoint) -> list[npt.NDArray[np.int64]]:
+    """Token ids by the served tokenizer, compared with those of the trained one."""
+    from transformers import AutoTokenizer  # takes seconds to import, which an up-to-date run can do without
+
+    texts = [example.text for example in examples]
+    served = [encoding.ids for encoding in checkpoint.tokenizer().encode_batch(texts)]
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint.path, local_files_only=True, use_fast=True)
+    trained = tokenizer(texts, truncation=True, max_length=checkpoint.max_length)["input_ids"]
+    for example, own, other in zip(examples, served, trained, strict=True):
+        if own != other:
+            raise ExportError(
+                f"Product {example.id} becomes other tokens in serving ({own[:8]}…) than in training ({other[:8]}…): "
+                f"{checkpoint.path / 'tokenizer.json'} and tokenizer_config.json contradict each other. "
+                "Run `make train` again."
+            )
+    return [np.array(ids, dtype=np.int64) for ids in served]

@@ -1,0 +1,206 @@
+"""The gate: no release unless its graphs answer on held-out products what the PyTorch checkpoint answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from export.held_out import HeldOut, Scores
+
+POINTS = 100
+"""F1 is told in points of a hundred."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a graph must hold against the checkpoint; None: not limited.
+
+    Attributes:
+        max_difference: largest difference of any probability.
+        min_equal_categories: share of products with the same best category.
+        max_f1_loss: how much of the category's macro-F1 and of the tags' micro-F1 may be lost, of 1.
+    """
+
+    max_difference: float | None = None
+    min_equal_categories: float | None = None
+    max_f1_loss: float | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How one graph answered N products, beside the checkpoint.
+
+    Attributes:
+        graph: its name.
+        products: N.
+        max_difference: largest difference of any probability.
+        mean_difference: mean over products of the largest difference of one.
+        equal_categories: share of products with the same best category.
+        equal_tags: share of products with the same set of tags over their thresholds.
+        category_macro_f1: over the categories that occur; tag_micro_f1 with the checkpoint's thresholds.
+        category_f1_loss: points of 1 by which the graph is worse than the checkpoint; negative: better.
+        tag_f1_loss: likewise.
+        neighbour_difference: largest difference between a product's probabilities computed in a full batch and alone.
+        failures: what isn't held, a sentence each; empty: the gate is passed.
+    """
+
+    graph: str
+    products: int
+    max_difference: float
+    mean_difference: float
+    equal_categories: float
+    equal_tags: float
+    category_macro_f1: float
+    tag_micro_f1: float
+    category_f1_loss: float
+    tag_f1_loss: float
+    neighbour_difference: float
+    failures: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether all limits are held."""
+        return not self.failures
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the manifest."""
+        return {**asdict(self), "passed": self.passed}
+
+
+@dataclass(frozen=True)
+class Quality:
+    """F1 against the labels: macro over the categories that occur, micro over all tags; 0 where nothing is tagged."""
+
+    category_macro_f1: float
+    tag_micro_f1: float
+
+
+def measure(scores: Scores, products: HeldOut, thresholds: npt.NDArray[np.float32]) -> Quality:
+    """Compare answers with the labels.
+
+    Args:
+        scores: probabilities float32 [N, C + T].
+        products: N products.
+        thresholds: float32 [T].
+    """
+    count = scores.shape[1] - len(thresholds)
+    found, right = scores[:, :count].argmax(axis=1), products.categories
+    f1 = [
+        _f1(int(((found == name) & (right == name)).sum()), int((found == name).sum()), int((right == name).sum()))
+        for name in np.union1d(found, right)
+    ]
+    given = scores[:, count:] >= thresholds
+    tags = products.tags
+    return Quality(float(np.mean(f1)), _f1(int((given & tags).sum()), int(given.sum()), int(tags.sum())))
+
+
+def compare(
+    graph: str,
+    scores: Scores,
+    alone: Scores,
+    reference: Scores,
+    products: HeldOut,
+    thresholds: npt.NDArray[np.float32],
+    limits: Limits,
+) -> Comparison:
+    """Compare a graph's answers with the checkpoint's and with the limits.
+
+    Args:
+        graph: its name in the table.
+        scores: its probabilities, float32 [N, C + T], computed in batches as the server does.
+        alone: its probabilities of the first M products, float32 [M, C + T], each computed alone.
+        reference: the checkpoint's, float32 [N, C + T].
+        products: the N products.
+        thresholds: from which probability a tag is given, float32 [T].
+        limits: what must be held.
+    """
+    count = scores.shape[1] - len(thresholds)
+    differences = np.abs(scores - reference).max(axis=1)
+    equal = scores[:, :count].argmax(axis=1) == reference[:, :count].argmax(axis=1)
+    same_tags = ((scores[:, count:] >= thresholds) == (reference[:, count:] >= thresholds)).all(axis=1)
+    own, other = measure(scores, products, thresholds), measure(reference, products, thresholds)
+    # NaN compares false with everything: it must fail the gate, not pass it.
+    finite = bool(np.isfinite(scores).all())
+    comparison = Comparison(
+        graph=graph,
+        products=len(products),
+        max_difference=float(differences.max()) if finite else float("inf"),
+        mean_difference=float(differences.mean()) if finite else float("inf"),
+        equal_categories=float(equal.mean()),
+        equal_tags=float(same_tags.mean()),
+        category_macro_f1=own.category_macro_f1,
+        tag_micro_f1=own.tag_micro_f1,
+        category_f1_loss=other.category_macro_f1 - own.category_macro_f1,
+        tag_f1_loss=other.tag_micro_f1 - own.tag_micro_f1,
+        neighbour_difference=float(np.abs(scores[: len(alone)] - alone).max()) if finite else float("inf"),
+        failures=(),
+    )
+    return Comparison(**{**asdict(comparison), "failures": tuple(_failures(comparison, limits, finite))})
+
+
+def _failures(found: Comparison, limits: Limits, finite: bool) -> list[str]:
+    failures = []
+    if not finite:
+        failures.append(f"{found.graph}: some probabilities are not numbers")
+    if limits.max_difference is not None and found.max_difference > limits.max_difference:
+        failures.append(
+            f"{found.graph}: a probability differs by {found.max_difference:.2g}, allowed is {limits.max_difference:g}"
+        )
+    if limits.min_equal_categories is not None and found.equal_categories < limits.min_equal_categories:
+        failures.append(
+            f"{found.graph}: {found.equal_categories:.2%} of the products keep their category, "
+            f"at least {limits.min_equal_categories:.2%} must"
+        )
+    if limits.max_f1_loss is not None:
+        for name, loss in (("category macro-F1", found.category_f1_loss), ("tag micro-F1", found.tag_f1_loss)):
+            if loss > limits.max_f1_loss:
+                failures.append(
+                    f"{found.graph}: {POINTS * loss:.2f} points of {name} are lost, "
+                    f"allowed are {POINTS * limits.max_f1_loss:.2f}"
+                )
+    return failures
+
+
+def format_table(reference: Quality, comparisons: Sequence[Comparison]) -> str:
+    """The comparisons as a table for people, the checkpoint first, and below it what isn't held."""
+    rows = [
+        ("", "max |Δp|", "categories equal", "tags equal", "category macro-F1", "tag micro-F1", "alone ↔ batch", ""),
+        ("PyTorch", "", "", "", f"{reference.category_macro_f1:.4f}", f"{reference.tag_micro_f1:.4f}", "", ""),
+        *map(_cells, comparisons),
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if column in (0, len(row) - 1) else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    return "\n".join([*lines, *(f"FAILED  {sentence}." for one in comparisons for sentence in one.failures)])
+
+
+def _cells(one: Comparison) -> tuple[str, ...]:
+    return (
+        one.graph,
+        f"{one.max_difference:.1e}" if one.max_difference < 1e-3 else f"{one.max_difference:.4f}",
+        f"{one.equal_categories:.2%}",
+        f"{one.equal_tags:.2%}",
+        f"{one.category_macro_f1:.4f} ({_points(-one.category_f1_loss)})",
+        f"{one.tag_micro_f1:.4f} ({_points(-one.tag_f1_loss)})",
+        f"{one.neighbour_difference:.1e}",
+        "passed" if one.passed else "FAILED",
+    )
+
+
+def _points(share: float) -> str:
+    """Signed, and without a sign where it rounds to nothing."""
+    text = f"{POINTS * share:+.2f}"
+    return "0.00" if float(text) == 0 else text
+
+
+def _f1(hits: int, found: int, right: int) -> float:
+    return 2 * hits / (found + right) if found + right else 0.0
