@@ -17,7 +17,7 @@ from catalog.taxonomy import Taxonomy
 
 TOKENIZE_AT_ONCE = 4096
 MEGA_BATCHES = 50
-"""Batches' worth of shuffled rows that are sorted by length together: enough to save padding, few enough to stay random."""
+"""So many batches of shuffled rows are sorted by length together: enough to save padding, few enough to stay random."""
 
 
 @dataclass(frozen=True)
@@ -85,15 +85,12 @@ class EncodedExamples(Dataset[dict[str, Any]]):
 
 @dataclass(frozen=True)
 class PaddingCollator:
-    """Pads a batch to its longest row.
-
-    Returns from a call: input_ids and attention_mask int64 [B, L]; category int64 [B]; tags float32 [B, T];
-    weight float32 [B].
-    """
+    """Pads a batch to its longest row."""
 
     pad_token_id: int
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """Return input_ids and attention_mask int64 [B, L]; category int64 [B]; tags [B, T] and weight [B] float32."""
         ids, mask = pad([row["input_ids"] for row in rows], self.pad_token_id)
         return {
             "input_ids": ids,

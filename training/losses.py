@@ -20,7 +20,8 @@ def category_weights(labels: Labels, num_categories: int, cap: float) -> npt.NDA
         return np.ones(num_categories, dtype=np.float32)
     counts = np.bincount(labels.category, minlength=num_categories)
     weights = counts.sum() / (num_categories * np.maximum(counts, 1))
-    return np.where(counts > 0, np.minimum(weights, cap), 1.0).astype(np.float32)
+    weights = np.where(counts > 0, np.minimum(weights, cap), 1.0)
+    return np.asarray(weights, dtype=np.float32)
 
 
 def tag_positive_weights(labels: Labels, cap: float) -> npt.NDArray[np.float32]:
@@ -30,7 +31,7 @@ def tag_positive_weights(labels: Labels, cap: float) -> npt.NDArray[np.float32]:
     """
     positives = labels.tags.sum(axis=0)
     ratio = np.sqrt((len(labels.tags) - positives) / np.maximum(positives, 1.0))
-    return np.clip(ratio, 1.0, cap).astype(np.float32)
+    return np.asarray(np.clip(ratio, 1.0, cap), dtype=np.float32)
 
 
 def prior_log_odds(labels: Labels, num_categories: int) -> npt.NDArray[np.float32]:
@@ -41,7 +42,8 @@ def prior_log_odds(labels: Labels, num_categories: int) -> npt.NDArray[np.float3
     rows = max(len(labels.category), 1)
     category_share = (np.bincount(labels.category, minlength=num_categories) + 0.5) / (rows + 0.5 * num_categories)
     tag_share = (labels.tags.sum(axis=0) + 0.5) / (rows + 1.0)
-    return np.concatenate([np.log(category_share), np.log(tag_share / (1.0 - tag_share))]).astype(np.float32)
+    log_odds = np.concatenate([np.log(category_share), np.log(tag_share / (1.0 - tag_share))])
+    return np.asarray(log_odds, dtype=np.float32)
 
 
 class ProductTaggingLoss:

@@ -1,0 +1,75 @@
+"""Command line of the training stage: `python -m training`; several processes with `torchrun -m training`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import transformers
+
+from catalog.prepared import PreparedCatalogError
+from catalog.readers import CatalogError
+from catalog.taxonomy import TaxonomyError
+from settings import SettingsError, load_settings
+from training.base import BaseModelError
+from training.errors import TrainingError
+from training.pipeline import Trained, train
+from training.report import terminal_lines
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the stage; returns the process's exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training",
+        description="Fine-tune BERT on build/catalog; writes build/checkpoint and build/reports. An interrupted run "
+        "goes on where it stopped.",
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration (default: tagger.yaml)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="section.key=value", help="override a setting; repeatable"
+    )
+    parser.add_argument("--force", action="store_true", help="train again even if nothing has changed")
+    options = parser.parse_args(arguments)
+    first = os.environ.get("RANK", "0") == "0"
+    logging.basicConfig(level=logging.INFO if first else logging.ERROR, format="%(message)s", stream=sys.stderr)
+    transformers.utils.logging.set_verbosity_error()  # it warns of the new head, which is what training is for
+    warnings.filterwarnings("ignore", message=".*pin_memory.*")
+    try:
+        trained = train(load_settings(options.config, options.set), force=options.force)
+    except KeyboardInterrupt:
+        print("\nInterrupted. The same command goes on from the last saved step.", file=sys.stderr)
+        return 130
+    except (
+        TrainingError, BaseModelError, PreparedCatalogError, CatalogError, TaxonomyError, SettingsError, OSError,
+    ) as error:  # fmt: skip
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if trained is not None:
+        _print(trained)
+    return 0
+
+
+def _print(trained: Trained) -> None:
+    if trained.up_to_date:
+        print(
+            f"{trained.checkpoint} is up to date, because catalogue, settings and code are those of {trained.created}."
+        )
+        return
+    print()
+    for line in terminal_lines(trained.metrics):
+        print(line)
+    minutes = trained.metrics["training"]["seconds"] / 60
+    print(
+        f"\n{trained.checkpoint} written after {minutes:.1f} min of fine-tuning; the report and its plots lie in ",
+        end="",
+    )
+    print(trained.checkpoint.parent / "reports")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

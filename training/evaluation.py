@@ -1,0 +1,236 @@
+"""The figures of a model on labelled products: F1, precision and coverage, calibration, by language and by label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from catalog.taxonomy import Taxonomy
+
+Floats = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.bool_]
+
+PRECISIONS = (0.90, 0.95, 0.98, 0.99)
+"""Shares of right answers for which the coverage is told."""
+CALIBRATION_BINS = 15
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model says of N products, and what is true.
+
+    Attributes:
+        category_probabilities: float32 [N, C].
+        tag_probabilities: float32 [N, T].
+        tags_given: bool [N, T]: over their thresholds and allowed beside the category.
+        category: index of the true category, int64 [N].
+        tags: bool [N, T].
+        languages: [N] of language codes.
+    """
+
+    category_probabilities: Floats
+    tag_probabilities: Floats
+    tags_given: Flags
+    category: npt.NDArray[np.int64]
+    tags: Flags
+    languages: npt.NDArray[np.str_]
+
+    @property
+    def answered(self) -> npt.NDArray[np.int64]:
+        """Index of the most probable category, int64 [N]."""
+        best: npt.NDArray[np.int64] = self.category_probabilities.argmax(axis=1)
+        return best
+
+    @property
+    def confidence(self) -> Floats:
+        """Probability of the most probable category, float32 [N]."""
+        best: Floats = self.category_probabilities.max(axis=1, initial=0.0)
+        return best
+
+    def of(self, rows: Flags) -> Answers:
+        """The same for some of the products, bool [N]."""
+        return Answers(
+            self.category_probabilities[rows],
+            self.tag_probabilities[rows],
+            self.tags_given[rows],
+            self.category[rows],
+            self.tags[rows],
+            self.languages[rows],
+        )
+
+
+def give_tags(
+    category_probabilities: Floats, tag_probabilities: Floats, thresholds: Floats, taxonomy: Taxonomy
+) -> Flags:
+    """Say which tags each product gets, bool [N, T], by the rules the server follows.
+
+    Args:
+        category_probabilities: [N, C].
+        tag_probabilities: [N, T].
+        thresholds: the probability from which a tag is given, [T].
+        taxonomy: a tag that names categories goes with these only.
+    """
+    allowed = np.ones((len(taxonomy.category_ids), len(taxonomy.tag_ids)), dtype=bool)
+    for column, tag in enumerate(taxonomy.tags):
+        if tag.categories:
+            allowed[:, column] = [name in tag.categories for name in taxonomy.category_ids]
+    given: Flags = (tag_probabilities >= thresholds) & allowed[category_probabilities.argmax(axis=1)]
+    return given
+
+
+def summarize(answers: Answers) -> dict[str, float]:
+    """Return the figures of a model in one flat mapping; those of the tags only where products carry tags.
+
+    `category_ece` and `tag_ece` are expected calibration errors: how far the stated probability lies from the share
+    that is right, on average (Guo et al., 2017), in 15 bins.
+    """
+    right = answers.answered == answers.category
+    figures = {
+        "products": float(len(right)),
+        "category_accuracy": float(right.mean()),
+        "category_macro_f1": category_macro_f1(answers.category, answers.answered),
+        "category_micro_f1": float(right.mean()),  # one category a product: micro-F1 is the accuracy
+        "category_ece": expected_calibration_error(answers.confidence, right),
+    }
+    if answers.tags.any():
+        carried = answers.tags.any(axis=0)
+        given, tags = answers.tags_given, answers.tags
+        figures |= {
+            "tag_micro_f1": micro_f1(tags, given),
+            # A tag that no product of the split carries has no recall; counting it as 0 would measure the split.
+            "tag_macro_f1": float(f1_scores(tags[:, carried], given[:, carried]).mean()),
+            "tag_ece": expected_calibration_error(answers.tag_probabilities.ravel(), tags.ravel()),
+        }
+    return figures
+
+
+def by_language(answers: Answers) -> dict[str, dict[str, float]]:
+    """Return `summarize` for each language there is."""
+    languages = sorted(set(answers.languages.tolist()))
+    return {language: summarize(answers.of(answers.languages == language)) for language in languages}
+
+
+def category_table(answers: Answers, taxonomy: Taxonomy) -> list[dict[str, Any]]:
+    """Return precision, recall, F1 and number of products of each category."""
+    classes = np.arange(len(taxonomy.category_ids))
+    return _table(taxonomy.category_ids, answers.category[:, None] == classes, answers.answered[:, None] == classes)
+
+
+def tag_table(answers: Answers, taxonomy: Taxonomy, thresholds: Floats) -> list[dict[str, Any]]:
+    """Return threshold, precision, recall, F1 and number of products of each tag."""
+    rows = _table(taxonomy.tag_ids, answers.tags, answers.tags_given)
+    for row, threshold in zip(rows, thresholds.tolist(), strict=True):
+        row["threshold"] = threshold
+    return rows
+
+
+def _table(ids: Sequence[str], true: Flags, given: Flags) -> list[dict[str, Any]]:
+    hits, named, wanted = (true & given).sum(axis=0), given.sum(axis=0), true.sum(axis=0)
+    columns = (hits / np.maximum(named, 1), hits / np.maximum(wanted, 1), f1_scores(true, given), wanted)
+    return [
+        {"id": label, "precision": float(p), "recall": float(r), "f1": float(f), "products": int(n)}
+        for label, p, r, f, n in zip(ids, *columns, strict=True)
+    ]
+
+
+def f1_scores(true: Flags, given: Flags) -> npt.NDArray[np.float64]:
+    """Return the F1 of each label, [K], from bool [N, K]; 0 for a label that is neither carried nor given."""
+    scores: npt.NDArray[np.float64] = (
+        2 * (true & given).sum(axis=0) / np.maximum(1, true.sum(axis=0) + given.sum(axis=0))
+    )
+    return scores
+
+
+def micro_f1(true: Flags, given: Flags) -> float:
+    """Return the F1 over all labels together, from bool [N, K]."""
+    return float(2 * (true & given).sum() / max(1, true.sum() + given.sum()))
+
+
+def category_macro_f1(category: npt.NDArray[np.int64], answered: npt.NDArray[np.int64]) -> float:
+    """Return the mean F1 of the categories that occur among the true or the answered ones, indices [N]."""
+    classes = np.union1d(category, answered)
+    return float(f1_scores(category[:, None] == classes, answered[:, None] == classes).mean())
+
+
+def confusion(answers: Answers, taxonomy: Taxonomy) -> npt.NDArray[np.int64]:
+    """Return how many products of each true category (rows) are answered as each category (columns), int64 [C, C]."""
+    counts = np.zeros((len(taxonomy.category_ids),) * 2, dtype=np.int64)
+    np.add.at(counts, (answers.category, answers.answered), 1)
+    return counts
+
+
+def precision_coverage(confidence: Floats, right: Flags) -> tuple[Floats, Floats, Floats]:
+    """Return the curve of answering the surest products only.
+
+    Args:
+        confidence: [N] of the products.
+        right: bool [N], whether the answer is.
+
+    Returns:
+        Confidence cut, coverage (share answered) and precision (share right of these), float32 [N], from the surest
+        product on; products of equal confidence are answered together.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    ranked = confidence[order]
+    answered = np.arange(1, len(order) + 1)
+    precision = np.cumsum(right[order]) / answered
+    last_of_equals = np.append(ranked[1:] != ranked[:-1], True) if len(ranked) else np.zeros(0, dtype=bool)
+    picked = (ranked, answered / max(1, len(order)), precision)
+    cut, coverage, precision = (values[last_of_equals].astype(np.float32) for values in picked)
+    return cut, coverage, precision
+
+
+def coverage_at(
+    precision: float, validation: tuple[Floats, Flags] | None, test: tuple[Floats, Flags]
+) -> dict[str, float | None]:
+    """Tell what share of the test products can be tagged without a person at so many right answers.
+
+    The confidence cut is chosen on the validation part, as one has to in service, and then tried on the test part.
+
+    Args:
+        precision: share of the answers that shall be right.
+        validation: confidence [N] and whether the answer is right [N]; None or empty chooses on the test part.
+        test: the same of the test part.
+
+    Returns:
+        `precision` asked for, `confidence` (the cut), and the test part's `coverage` and `precision_reached`; the last
+        three are None where no cut reaches the precision.
+    """
+    cuts, _, reached = precision_coverage(*(validation if validation is not None and len(validation[0]) else test))
+    good = np.flatnonzero(reached >= precision)
+    if not len(good):
+        return {"precision": precision, "confidence": None, "coverage": None, "precision_reached": None}
+    cut = float(cuts[good[-1]])
+    confidence, right = test
+    answered = confidence >= cut
+    return {
+        "precision": precision,
+        "confidence": cut,
+        "coverage": float(answered.mean()),
+        "precision_reached": float(right[answered].mean()) if answered.any() else None,
+    }
+
+
+def expected_calibration_error(confidence: Floats, right: Flags) -> float:
+    """Return Σ over bins of (share of the answers in the bin) · |mean confidence - share right|, 0 to 1."""
+    return float(sum(row["share"] * abs(row["confidence"] - row["right"]) for row in reliability(confidence, right)))
+
+
+def reliability(confidence: Floats, right: Flags) -> list[dict[str, float]]:
+    """Return, for each of 15 equal bins of confidence that holds answers: their share, mean confidence, share right."""
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
+    rows = []
+    for number in np.unique(bins):
+        inside = bins == number
+        rows.append(
+            {
+                "share": float(inside.mean()),
+                "confidence": float(confidence[inside].mean(dtype=np.float64)),
+                "right": float(right[inside].mean()),
+            }
+        )
+    return rows

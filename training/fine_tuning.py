@@ -1,0 +1,285 @@
+"""One fine-tuning run: base and catalogue in, model out; interrupted runs go on where they stopped."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import math
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    EarlyStoppingCallback,
+    PreTrainedTokenizerBase,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+    set_seed,
+)
+from transformers.trainer_utils import get_last_checkpoint
+
+from catalog.taxonomy import Taxonomy
+from settings import TrainingSettings
+from training.base import BaseModel
+from training.checkpoint import label_names
+from training.data import EncodedExamples
+from training.errors import TrainingError
+from training.losses import ProductTaggingLoss, category_weights, prior_log_odds, tag_positive_weights
+from training.modeling_product_tagging import BertForProductTagging, ProductTaggingConfig
+from training.trainer import ProductTaggingTrainer, ProgressLines
+
+logger = logging.getLogger(__name__)
+
+RUN_FILE = "run.json"
+MIN_VALIDATION = 200
+"""Early stopping looks at the validation part only from so many products on: fewer would choose by accident."""
+MOST_EVALUATIONS = 12
+SAVE_STEPS = 500
+"""An interrupted run loses at most so many steps."""
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """What a run gives.
+
+    Attributes:
+        model: on the CPU, the best of the evaluated ones where there was an evaluation.
+        history: the Trainer's log: a mapping a line, with `step` and `loss` or `eval_…`.
+        facts: figures of the run for metrics.json.
+    """
+
+    model: BertForProductTagging
+    history: list[dict[str, float]]
+    facts: dict[str, Any]
+
+
+def fine_tune(
+    settings: TrainingSettings,
+    base: BaseModel,
+    tokenizer: PreTrainedTokenizerBase,
+    taxonomy: Taxonomy,
+    train: EncodedExamples,
+    validation: EncodedExamples,
+    directory: Path,
+    logs: Path,
+    fingerprint: Mapping[str, Any],
+) -> FineTuned:
+    """Fine-tune the base on the training part.
+
+    Args:
+        settings: the hyperparameters.
+        base: where the encoder comes from.
+        tokenizer: that of the texts.
+        taxonomy: the labels.
+        train: the training part.
+        validation: the validation part; may be empty.
+        directory: the run's own checkpoints, for going on after an interruption.
+        logs: where TensorBoard's files go.
+        fingerprint: a run goes on only where the former one in `directory` had the same.
+
+    Raises:
+        TrainingError: The batch can't be shared among the processes, the disk is full, or a logger isn't installed.
+    """
+    arguments = _arguments(settings, len(train), len(validation), directory, logs)
+    resume = _find_interrupted(directory, fingerprint, arguments)
+    set_seed(settings.seed)
+    model = build_model(settings, base, taxonomy, train)
+    num_categories = len(taxonomy.category_ids)
+    loss = ProductTaggingLoss(
+        category_weights(train.labels, num_categories, settings.category_weight_cap),
+        tag_positive_weights(train.labels, settings.tag_positive_weight_cap),
+        settings.category_loss_weight,
+        settings.tag_loss_weight,
+    )
+    evaluates = arguments.eval_strategy != "no"
+    callbacks: list[TrainerCallback] = [ProgressLines(), _Saving()]
+    if evaluates and settings.early_stopping_patience:
+        callbacks.append(EarlyStoppingCallback(settings.early_stopping_patience))
+    trainer = ProductTaggingTrainer(
+        model=model,
+        args=arguments,
+        train=train,
+        validation=validation if evaluates else None,
+        loss=loss,
+        pad_token_id=int(tokenizer.pad_token_id),
+        head_learning_rate=settings.head_learning_rate,
+        callbacks=callbacks,
+    )
+    started = time.monotonic()
+    try:
+        trainer.train(resume_from_checkpoint=resume)
+    except (OSError, RuntimeError) as error:
+        raise _translated(error, directory) from error
+    state = trainer.state
+    facts = {
+        "seconds": round(time.monotonic() - started, 1),
+        "resumed_at_step": int(Path(resume).name.rpartition("-")[2]) if resume else None,
+        "steps": state.global_step,
+        "planned_steps": state.max_steps,
+        "epochs": round(state.epoch or 0.0, 3),
+        "best_step": state.best_global_step if evaluates else None,
+        "batch_size": settings.batch_size,
+        "processes": arguments.world_size,
+        "threads": torch.get_num_threads(),
+        "precision": "bf16" if arguments.bf16 else "fp32",
+        "device": str(arguments.device),
+    }
+    return FineTuned(model.cpu(), list(state.log_history), facts)
+
+
+def build_model(
+    settings: TrainingSettings, base: BaseModel, taxonomy: Taxonomy, train: EncodedExamples
+) -> BertForProductTagging:
+    """Put a new head on the base's encoder; its biases start at the labels' frequencies in the training part."""
+    labels = label_names(taxonomy)
+    config = ProductTaggingConfig.from_pretrained(
+        base.source,
+        pooling=base.pooling if settings.pooling == "auto" else settings.pooling,
+        num_categories=len(taxonomy.category_ids),
+        num_labels=len(labels),
+        id2label=dict(enumerate(labels)),
+        label2id={label: number for number, label in enumerate(labels)},
+        classifier_dropout=settings.dropout,
+        hidden_dropout_prob=settings.dropout,
+        # Dropout on attention probabilities keeps PyTorch from its fused attention, and gained nothing measurable.
+        attention_probs_dropout_prob=0.0,
+    )
+    model: BertForProductTagging = BertForProductTagging.from_pretrained(base.source, config=config)
+    with torch.no_grad():
+        model.classifier.weight.normal_(0.0, config.initializer_range)
+        model.classifier.bias.copy_(torch.from_numpy(prior_log_odds(train.labels, config.num_categories)))
+    model.bert.embeddings.word_embeddings.weight.requires_grad = not settings.freeze_word_embeddings
+    return model
+
+
+def _arguments(
+    settings: TrainingSettings, num_train: int, num_validation: int, directory: Path, logs: Path
+) -> TrainingArguments:
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if settings.batch_size % processes:
+        raise TrainingError(
+            f"training.batch_size is {settings.batch_size}, which {processes} processes can't share evenly: "
+            f"make it a multiple of {processes}."
+        )
+    if settings.report_to == "wandb" and importlib.util.find_spec("wandb") is None:
+        raise TrainingError(
+            "training.report_to is wandb, which is not installed: `pip install wandb`, or set it to tensorboard."
+        )
+    steps_per_epoch = math.ceil(num_train / settings.batch_size)
+    epochs = max(settings.epochs, math.ceil(settings.min_steps / steps_per_epoch))
+    steps = epochs * steps_per_epoch
+    interval = max(math.ceil(steps / MOST_EVALUATIONS), min(steps_per_epoch, 2 * SAVE_STEPS))
+    evaluates = num_validation >= MIN_VALIDATION
+    return TrainingArguments(
+        output_dir=str(directory),
+        logging_dir=str(logs),
+        per_device_train_batch_size=settings.batch_size // processes,
+        per_device_eval_batch_size=64,
+        num_train_epochs=epochs,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        warmup_ratio=settings.warmup_share,
+        lr_scheduler_type="linear",
+        eval_strategy="steps" if evaluates else "no",
+        eval_steps=interval,
+        save_strategy="steps",
+        save_steps=interval,
+        save_total_limit=2,
+        load_best_model_at_end=evaluates,
+        metric_for_best_model="score" if evaluates else None,
+        greater_is_better=True if evaluates else None,
+        restore_callback_states_from_checkpoint=True,
+        logging_steps=max(1, min(100, steps // 20)),
+        report_to=settings.report_to,
+        label_names=["category", "tags", "weight"],
+        remove_unused_columns=False,
+        bf16=_computes_in_bf16(settings.precision),
+        use_cpu=not torch.cuda.is_available(),
+        ddp_backend=None if torch.cuda.is_available() or processes == 1 else "gloo",
+        ddp_find_unused_parameters=False,
+        seed=settings.seed,
+        disable_tqdm=not sys.stderr.isatty(),
+    )
+
+
+class _Saving(TrainerCallback):
+    """Saves between the evaluations of long runs, and evaluates and saves after the last step."""
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> TrainerControl:
+        if state.global_step % SAVE_STEPS == 0:
+            control.should_save = True
+        if state.global_step >= state.max_steps:
+            control.should_save = True
+            control.should_evaluate = args.eval_strategy != "no"
+        return control
+
+
+def _find_interrupted(directory: Path, fingerprint: Mapping[str, Any], arguments: TrainingArguments) -> str | None:
+    """The last complete checkpoint of an interrupted run of the same fingerprint; the rest is cleared away."""
+    if not arguments.should_save:  # another process of the same run
+        torch.distributed.barrier()
+        return _last_complete(directory)
+    run_file = directory / RUN_FILE
+    try:
+        former = json.loads(run_file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        former = None
+    if former is not None and former != fingerprint:
+        changed = ", ".join(key for key in fingerprint if former.get(key) != fingerprint[key])
+        logger.info("An interrupted run is discarded, because this one differs from it in: %s.", changed)
+    if former != fingerprint:
+        shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True, exist_ok=True)
+    run_file.write_text(json.dumps(fingerprint, indent=1) + "\n", encoding="utf-8")
+    last = _last_complete(directory)
+    if last is not None:
+        logger.info("Going on with the interrupted run, from step %s.", Path(last).name.rpartition("-")[2])
+    if arguments.world_size > 1:
+        torch.distributed.barrier()
+    return last
+
+
+def _last_complete(directory: Path) -> str | None:
+    """The newest checkpoint that was written to its end: the Trainer writes trainer_state.json last."""
+    while last := get_last_checkpoint(str(directory)):
+        try:
+            json.loads((Path(last) / "trainer_state.json").read_text(encoding="utf-8"))
+            return str(last)
+        except (OSError, ValueError):
+            shutil.rmtree(last, ignore_errors=True)
+    return None
+
+
+def _computes_in_bf16(precision: str) -> bool:
+    if precision != "auto":
+        return precision == "bf16"
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def _translated(error: OSError | RuntimeError, directory: Path) -> Exception:
+    """A sentence for a full disk, which PyTorch reports as a RuntimeError of its zip writer; others stay themselves."""
+    told = str(error)
+    if "No space left" in told or "PytorchStreamWriter failed" in told or "enforce fail at inline_container" in told:
+        free = shutil.disk_usage(directory).free / 2**20
+        return TrainingError(
+            f"The disk with {directory} is full ({free:.0f} MiB free): free some and run the same command again; it "
+            "goes on from the last checkpoint."
+        )
+    return error

@@ -1,0 +1,47 @@
+"""Probabilities of a checkpoint for many examples: batches of similar length, no gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from tqdm import tqdm
+from transformers import PreTrainedModel
+
+from training.data import EncodedExamples, pad
+
+BATCH_SIZE = 64
+
+
+def predict_logits(
+    model: PreTrainedModel, examples: EncodedExamples, pad_token_id: int, title: str = ""
+) -> npt.NDArray[np.float32]:
+    """Return the logits of every example in its place, float32 [N, C + T].
+
+    Args:
+        model: a BertForProductTagging, on whatever device it lies.
+        examples: the tokenized texts.
+        pad_token_id: what fills the short rows of a batch.
+        title: what the progress bar is called; empty for none.
+    """
+    logits = np.zeros((len(examples), model.config.num_labels), dtype=np.float32)
+    by_length = np.argsort(examples.lengths, kind="stable")
+    starts = range(0, len(by_length), BATCH_SIZE)
+    was_training = model.training
+    model.eval()
+    with torch.inference_mode():
+        for start in tqdm(starts, desc=title, unit="batch", disable=None if title else True, leave=False):
+            rows = by_length[start : start + BATCH_SIZE]
+            ids, mask = pad([examples.token_ids(row) for row in rows], pad_token_id)
+            answer = model(input_ids=ids.to(model.device), attention_mask=mask.to(model.device))
+            logits[rows] = answer.logits.float().cpu().numpy()
+    model.train(was_training)
+    return logits
+
+
+def probabilities_of(logits: npt.NDArray[np.float32], num_categories: int) -> npt.NDArray[np.float32]:
+    """Turn logits [N, C + T] into probabilities: a softmax over the first C, a sigmoid for each of the rest."""
+    values = torch.from_numpy(logits)
+    parts = (values[:, :num_categories].softmax(dim=1), values[:, num_categories:].sigmoid())
+    probabilities: npt.NDArray[np.float32] = torch.cat(parts, dim=1).numpy()
+    return probabilities

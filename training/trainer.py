@@ -1,0 +1,192 @@
+"""Hugging Face's Trainer with this project's loss, batches, learning rates and progress lines."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+import torch
+from scipy.special import expit
+from torch.utils.data import Dataset, Sampler
+from transformers import (
+    EvalPrediction,
+    PreTrainedModel,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+
+from training.data import EncodedExamples, LengthGroupedSampler, PaddingCollator
+from training.evaluation import category_macro_f1, micro_f1
+from training.losses import ProductTaggingLoss
+from training.thresholds import best_common_threshold
+
+logger = logging.getLogger(__name__)
+
+TARGETS = ("category", "tags", "weight")
+"""What a batch holds besides the model's own inputs."""
+
+
+class ProductTaggingTrainer(Trainer):
+    """A Trainer for BertForProductTagging.
+
+    Args:
+        model: what is fine-tuned.
+        args: `per_device_train_batch_size` times the processes is the effective batch.
+        train: the training part.
+        validation: the validation part; None where nothing is evaluated on the way.
+        loss: the loss over a batch.
+        pad_token_id: what fills the short rows of a batch.
+        head_learning_rate: of the new linear layer, which starts from nothing; the encoder learns at
+            `args.learning_rate`.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        args: TrainingArguments,
+        train: EncodedExamples,
+        validation: EncodedExamples | None,
+        loss: ProductTaggingLoss,
+        pad_token_id: int,
+        head_learning_rate: float,
+        callbacks: Sequence[TrainerCallback] = (),
+    ) -> None:
+        self._loss = loss
+        self._head_learning_rate = head_learning_rate
+        # A batch of one process is a stretch of the effective batch, so that any number of processes sees the same one.
+        self._sampler = LengthGroupedSampler(train.lengths, args.train_batch_size * args.world_size, args.seed)
+        super().__init__(
+            model=model,
+            args=args,
+            train_dataset=train,
+            eval_dataset=validation,
+            data_collator=PaddingCollator(pad_token_id),
+            compute_metrics=ValidationMetrics(model.config.num_categories),
+            callbacks=[_EpochOrder(self._sampler), *callbacks],
+        )
+        self.remove_callback(PrinterCallback)  # it prints dictionaries
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | None = None,
+    ) -> Any:
+        """Return the scalar loss of a batch, and the logits [B, C + T] with it when they are asked for."""
+        targets = [inputs[name] for name in TARGETS]
+        outputs = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
+        loss = self._loss(outputs.logits, *targets)
+        return (loss, {"loss": loss, "logits": outputs.logits}) if return_outputs else loss
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """Make AdamW with the head at its own learning rate; biases and LayerNorm weights don't decay."""
+        if self.optimizer is None:
+            assert self.model is not None
+            groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
+            for name, parameter in self.model.named_parameters():
+                if parameter.requires_grad:
+                    groups.setdefault((name.startswith("classifier."), parameter.ndim > 1), []).append(parameter)
+            self.optimizer = torch.optim.AdamW(
+                [
+                    {
+                        "params": parameters,
+                        "lr": self._head_learning_rate if is_head else self.args.learning_rate,
+                        "weight_decay": self.args.weight_decay if decays else 0.0,
+                    }
+                    for (is_head, decays), parameters in groups.items()
+                ],
+                betas=(self.args.adam_beta1, self.args.adam_beta2),
+                eps=self.args.adam_epsilon,
+                fused=True,
+            )
+        return self.optimizer
+
+    def _get_train_sampler(self, train_dataset: Dataset[Any] | None = None) -> Sampler[int]:
+        return self._sampler
+
+
+class _EpochOrder(TrainerCallback):
+    """Tells the sampler which epoch begins, also in a run that is resumed within one."""
+
+    def __init__(self, sampler: LengthGroupedSampler) -> None:
+        self._sampler = sampler
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._sampler.start_epoch(int(state.epoch or 0))
+
+
+class ValidationMetrics:
+    """Turns the validation part's logits into the figures that early stopping looks at.
+
+    `score` is the mean of category macro-F1 and tag micro-F1 at the best common threshold; without tags the former
+    alone.
+    """
+
+    def __init__(self, num_categories: int) -> None:
+        self._num_categories = num_categories
+
+    def __call__(self, prediction: EvalPrediction) -> dict[str, float]:
+        """Return the figures of logits float [N, C + T] against the targets of `TARGETS`."""
+        logits = np.asarray(prediction.predictions, dtype=np.float32)
+        category, targets, _ = cast("tuple[Any, ...]", prediction.label_ids)
+        tags = np.asarray(targets) > 0.5
+        answered = logits[:, : self._num_categories].argmax(axis=1)
+        figures = {
+            "category_accuracy": float((answered == category).mean()),
+            "category_macro_f1": category_macro_f1(category, answered),
+        }
+        figures["score"] = figures["category_macro_f1"]
+        if tags.any():
+            probabilities = expit(logits[:, self._num_categories :])
+            figures["tag_micro_f1"] = micro_f1(tags, probabilities >= best_common_threshold(probabilities, tags))
+            figures["score"] = (figures["category_macro_f1"] + figures["tag_micro_f1"]) / 2
+        return figures
+
+
+class ProgressLines(TrainerCallback):
+    """Writes a line to the log every so often: for logs, and for terminals beside the progress bar."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._first_step = 0
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Start the clock."""
+        self._started, self._first_step = time.monotonic(), state.global_step
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: Mapping[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Write the line."""
+        if not state.is_world_process_zero or not logs:
+            return
+        place = f"step {state.global_step:,} of {state.max_steps:,} (epoch {state.epoch or 0:.2f})"
+        if "loss" in logs:
+            seconds = time.monotonic() - self._started
+            left = seconds / max(1, state.global_step - self._first_step) * (state.max_steps - state.global_step)
+            logger.info("%s: loss %.4f, about %s left", place, logs["loss"], _duration(left))
+        elif "eval_score" in logs:
+            figures = ("eval_loss", "eval_category_accuracy", "eval_category_macro_f1", "eval_tag_micro_f1")
+            told = ", ".join(f"{key[5:].replace('_', ' ')} {logs[key]:.4f}" for key in figures if key in logs)
+            logger.info("%s, validation: %s", place, told)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
