@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import signal
-import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -15,10 +15,9 @@ from client import TaggerError
 from demo.products import PRODUCTS
 from demo.stages import STAGES, StageError, run_stage
 from demo.tagging import ask, summary, table
-from serving.control import start, stop
 from serving.errors import ServingError
 from serving.health import curl_command
-from serving.preflight import check_ports
+from serving.temporary import temporary_server
 from settings import Settings, SettingsError, load_settings
 from settings.render import render_settings
 
@@ -42,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--set", action="append", default=[], metavar="section.key=value", help="override a setting; repeatable"
     )
     options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     # Asked to end politely, it ends as with Ctrl-C, and takes with it what it has started.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -64,27 +64,21 @@ def _run(settings: Settings) -> None:
     for number, stage in enumerate(STAGES, 1):
         with _step(f"{number}/{steps} {stage.title}", seconds):
             run_stage(stage, configuration)
-    settings = with_free_ports(settings)
-    try:
+    with contextlib.ExitStack() as stack:
         with _step(f"{steps - 1}/{steps} Start the Triton Inference Server", seconds):
-            state = start(settings, dependent=True)
+            state = stack.enter_context(temporary_server(settings))
             print(f"Ready: release {state.release}, HTTP port {state.http_port}, gRPC port {state.grpc_port}.")
         with _step(f"{steps}/{steps} Tag {len(PRODUCTS)} products over gRPC and HTTP", seconds):
-            serving = settings.serving
-            answers = ask(
-                PRODUCTS,
-                [f"grpc://{serving.address}:{serving.grpc_port}", f"http://{serving.address}:{serving.http_port}"],
-            )
+            address = settings.serving.address
+            answers = ask(PRODUCTS, [f"grpc://{address}:{state.grpc_port}", f"http://{address}:{state.http_port}"])
             for line in table(answers):
                 print(line)
             print()
             for line in summary(answers):
                 print(line)
-    finally:
-        stop(settings)
     print("\nThe server is stopped. Time taken: " + ", ".join(f"{name} {took:.0f} s" for name, took in seconds.items()))
     print(f"Serve this release: `make serve BUILD={settings.build_dir}`, and in another terminal:")
-    print(f"  {curl_command(serving.address, Settings().serving.http_port)}")
+    print(f"  {curl_command(address, Settings().serving.http_port)}")
     print("Train on products of your own: `make train export serve CATALOG=shop.csv`.")
 
 
@@ -94,22 +88,6 @@ def _step(title: str, seconds: dict[str, float]) -> Iterator[None]:
     began = time.monotonic()
     yield
     seconds[title.split(" ", 2)[1].lower()] = time.monotonic() - began
-
-
-def with_free_ports(settings: Settings) -> Settings:
-    """The settings as they are where their ports are free; else with ports that are."""
-    try:
-        check_ports(settings.serving)
-    except ServingError as error:
-        with contextlib.ExitStack() as stack:
-            sockets = [stack.enter_context(socket.socket()) for _ in range(3)]
-            for one in sockets:
-                one.bind((settings.serving.address, 0))
-            http, grpc, metrics = (one.getsockname()[1] for one in sockets)
-        print(f"{str(error).partition('. ')[0]}. Taking free ports.")
-        ports = {"http_port": http, "grpc_port": grpc, "metrics_port": metrics}
-        settings = settings.model_copy(update={"serving": settings.serving.model_copy(update=ports)})
-    return settings
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ports import free_ports
+from serving.temporary import free_ports
 
 REPOSITORY = Path(__file__).parent / "stub_repository"
 

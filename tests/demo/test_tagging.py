@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -15,14 +16,14 @@ import pytest
 from client import TaggerError
 from client.results import Tag, TaggedProduct
 from demo import __main__ as command
-from demo.__main__ import main, with_free_ports
+from demo.__main__ import main
 from demo.stages import Stage, StageError, run_stage
 from demo.tagging import Answer, ask, summary, table
 from serving.control import stop
 from serving.processes import wait_until
 from serving.state import running_servers
+from serving.temporary import free_ports, with_free_ports
 from settings import ServingSettings, Settings, load_settings
-from tests.ports import free_ports
 from tests.small_release import SOURCES, build_release, make_current
 
 
@@ -49,8 +50,12 @@ def arguments(build: Path, *ports: int) -> list[str]:
 
 
 def test_it_tags_over_both_protocols_prints_a_table_and_stops(
-    build: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    build: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.INFO)
     monkeypatch.setattr(command, "STAGES", ())
     http, grpc, metrics = free_ports(3)
     with socket.socket() as taken:
@@ -58,10 +63,10 @@ def test_it_tags_over_both_protocols_prints_a_table_and_stops(
         taken.listen()
         assert main(arguments(build, http, grpc, metrics)) == 0
     printed = capsys.readouterr().out
-    assert f"Port {http} (serving.http_port) is in use" in printed and "Taking free ports." in printed
+    assert f"Port {http} (serving.http_port) is in use" in caplog.text and "Taking free ports." in caplog.text
     assert "summer dress" in printed and "apparel" in printed
     assert "Both protocols gave the same answers." in printed and "gRPC ms  HTTP ms" in printed
-    assert running_servers(build) == []
+    assert running_servers(build) == [] and list((build / "serving").iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

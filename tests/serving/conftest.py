@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from serving.control import start, stop
+from serving.temporary import free_ports
 from settings import ServingSettings, Settings
-from tests.ports import free_ports
 from tests.small_release import build_release, make_current
 
 

@@ -21,8 +21,8 @@ from serving.health import Endpoint
 from serving.processes import ProcessId, wait_until
 from serving.releases import current_release
 from serving.state import ServerFiles, ServerState, running_state
+from serving.temporary import free_ports
 from settings import ServingSettings, Settings
-from tests.ports import free_ports
 from tests.serving.conftest import Place
 from tests.small_release import SOURCES, build_release
 

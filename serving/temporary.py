@@ -1,0 +1,64 @@
+"""A server for the time of a block: on free ports, and never left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+import socket
+from collections.abc import Iterator
+
+from serving.control import start, stop
+from serving.errors import ServingError
+from serving.preflight import check_ports
+from serving.state import ServerFiles, ServerState
+from settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def temporary_server(settings: Settings) -> Iterator[ServerState]:
+    """Serves the current release while the block runs.
+
+    It ends with the block, and with the calling process however that ends. To be used in the main thread.
+
+    Args:
+        settings: The configuration; where one of its ports is taken, free ports are used in place of all three.
+
+    Yields:
+        The server's state, with the ports it listens on.
+
+    Raises:
+        ServingError: It can't be started.
+    """
+    own = with_free_ports(settings)
+    files = ServerFiles.of(own)
+    try:
+        state = start(own, dependent=True)
+        yield state
+    finally:
+        stop(own)
+    if own is not settings:
+        shutil.rmtree(files.directory, ignore_errors=True)  # nobody looks for the log of ports nobody chose
+
+
+def with_free_ports(settings: Settings) -> Settings:
+    """The settings as they are where their ports are free; else with ports that are."""
+    try:
+        check_ports(settings.serving)
+    except ServingError as error:
+        logger.info("%s. Taking free ports.", str(error).partition(". ")[0])
+        http, grpc, metrics = free_ports(3, settings.serving.address)
+        ports = {"http_port": http, "grpc_port": grpc, "metrics_port": metrics}
+        return settings.model_copy(update={"serving": settings.serving.model_copy(update=ports)})
+    return settings
+
+
+def free_ports(count: int, address: str = "127.0.0.1") -> list[int]:
+    """Ports nobody listens on at this moment, all different."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind((address, 0))
+        return [one.getsockname()[1] for one in sockets]
