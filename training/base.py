@@ -37,13 +37,16 @@ class BaseModel:
 
     def tokenizer(self, max_length: int) -> PreTrainedTokenizerBase:
         """Load the fast tokenizer, which truncates at `max_length` tokens, special tokens included."""
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            self.source, use_fast=True, model_max_length=max_length
-        )
-        if not tokenizer.is_fast:
+        try:
+            tokenizer: PreTrainedTokenizerBase | None = AutoTokenizer.from_pretrained(
+                self.source, use_fast=True, model_max_length=max_length
+            )
+        except (OSError, ValueError, TypeError):  # TypeError: neither a tokenizer.json nor a vocabulary
+            tokenizer = None
+        if tokenizer is None or not tokenizer.is_fast:
             raise BaseModelError(
-                f"training.base: {self.name} has no tokenizer.json; serving needs one. "
-                "Convert it with transformers' fast tokenizers, or choose another base."
+                f"training.base: {self.name} has no tokenizer.json (nor files it can be made of); serving needs one. "
+                "Save the base with its fast tokenizer, or choose another base."
             )
         return tokenizer
 

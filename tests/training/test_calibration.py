@@ -1,0 +1,57 @@
+"""Calibration: over-confident logits are brought back, and the head answers what was fitted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from torch import nn
+
+from training.calibration import MIN_PRODUCTS, Calibration, fit_calibration
+from training.evaluation import expected_calibration_error
+from training.inference import probabilities_of
+
+
+def overconfident(count: int = 4000) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+    """Logits three times too large, with labels drawn from what they should have said."""
+    random = np.random.default_rng(0)
+    honest = random.normal(0, 1.5, size=(count, 5)).astype(np.float32)
+    probabilities = probabilities_of(honest, 3)
+    category = np.array([random.choice(3, p=row[:3] / row[:3].sum()) for row in probabilities.astype(np.float64)])
+    tags = random.random((count, 2)) < probabilities[:, 3:]
+    return honest * 3, category, tags
+
+
+def test_overconfident_logits_are_divided_by_what_they_are_too_large() -> None:
+    logits, category, tags = overconfident()
+    calibration = fit_calibration(logits, category, tags)
+    assert calibration.category_factor == pytest.approx(1 / 3, rel=0.1)
+    assert calibration.tag_factor == pytest.approx(1 / 3, rel=0.1)
+    probabilities = probabilities_of(calibration.apply(logits, 3), 3)
+    right = probabilities[:, :3].argmax(axis=1) == category
+    before = expected_calibration_error(probabilities_of(logits, 3)[:, :3].max(axis=1), right)
+    assert expected_calibration_error(probabilities[:, :3].max(axis=1), right) < 0.03 < before
+
+
+def test_the_head_answers_the_calibrated_logits_by_itself() -> None:
+    torch.manual_seed(0)
+    head, vectors = nn.Linear(8, 5), torch.randn(10, 8)
+    calibration = Calibration(0.5, 2.0, -1.0)
+    expected = calibration.apply(head(vectors).detach().numpy(), 3)
+    calibration.fold_into(head, 3)
+    assert np.allclose(head(vectors).detach().numpy(), expected, atol=1e-6)
+
+
+def test_few_validation_products_change_nothing() -> None:
+    logits, category, tags = overconfident(MIN_PRODUCTS - 1)
+    assert fit_calibration(logits, category, tags) == Calibration()
+
+
+def test_answers_without_an_error_do_not_lead_to_endless_confidence() -> None:
+    category = np.tile([0, 1], 200)
+    logits = np.eye(2, dtype=np.float32)[category]
+    calibration = fit_calibration(logits, category, np.zeros((400, 0), dtype=bool))
+    assert calibration.category_factor == pytest.approx(4.0, rel=0.01)

@@ -1,0 +1,121 @@
+"""The figures, on answers small enough to count by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+
+from catalog.taxonomy import Label, Taxonomy
+from training.evaluation import (
+    Answers,
+    by_language,
+    category_macro_f1,
+    category_table,
+    confusion,
+    coverage_at,
+    expected_calibration_error,
+    f1_scores,
+    give_tags,
+    micro_f1,
+    precision_coverage,
+    summarize,
+    tag_table,
+)
+
+TAXONOMY = Taxonomy((Label("food"), Label("home")), (Label("tea", categories=("food",)), Label("wood")))
+
+
+def answers() -> Answers:
+    category = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.7, 0.3]], dtype=np.float32)
+    tags = np.array([[0.8, 0.1], [0.2, 0.6], [0.9, 0.9], [0.4, 0.1]], dtype=np.float32)
+    thresholds = np.array([0.5, 0.5], dtype=np.float32)
+    return Answers(
+        category_probabilities=category,
+        tag_probabilities=tags,
+        tags_given=give_tags(category, tags, thresholds, TAXONOMY),
+        category=np.array([0, 0, 1, 1]),
+        tags=np.array([[1, 0], [0, 0], [0, 1], [1, 0]], dtype=bool),
+        languages=np.array(["en", "zh", "en", "en"]),
+    )
+
+
+def test_a_tag_is_given_over_its_threshold_and_beside_a_category_it_goes_with() -> None:
+    assert answers().tags_given.tolist() == [[True, False], [False, True], [False, True], [False, False]]
+
+
+def test_the_summary_counts_what_is_right() -> None:
+    figures = summarize(answers())
+    assert figures["products"] == 4
+    assert figures["category_accuracy"] == figures["category_micro_f1"] == pytest.approx(3 / 4)
+    assert figures["category_macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
+    assert figures["tag_micro_f1"] == pytest.approx(2 * 2 / (3 + 3))
+    assert figures["tag_macro_f1"] == pytest.approx((2 / 3 + 2 / 3) / 2)
+
+
+def test_without_tags_the_summary_has_no_figures_of_tags() -> None:
+    one = answers()
+    bare = Answers(
+        one.category_probabilities,
+        np.zeros((4, 0), np.float32),
+        np.zeros((4, 0), bool),
+        one.category,
+        np.zeros((4, 0), bool),
+        one.languages,
+    )
+    assert not [key for key in summarize(bare) if key.startswith("tag")]
+    assert tag_table(bare, Taxonomy(TAXONOMY.categories), np.zeros(0, np.float32)) == []
+
+
+def test_figures_by_language_are_those_of_its_products() -> None:
+    languages = by_language(answers())
+    assert {name: figures["products"] for name, figures in languages.items()} == {"en": 3, "zh": 1}
+    assert languages["zh"]["category_accuracy"] == 1.0
+    assert languages["en"]["category_accuracy"] == pytest.approx(2 / 3)
+
+
+def test_the_tables_have_a_row_for_each_label() -> None:
+    food, home = category_table(answers(), TAXONOMY)
+    assert (food["precision"], food["recall"], food["products"]) == (pytest.approx(2 / 3), 1.0, 2)
+    assert (home["precision"], home["recall"], home["products"]) == (1.0, 0.5, 2)
+    tea, wood = tag_table(answers(), TAXONOMY, np.array([0.5, 0.25], dtype=np.float32))
+    assert (tea["precision"], tea["recall"], tea["threshold"]) == (1.0, 0.5, 0.5)
+    assert (wood["precision"], wood["recall"], wood["threshold"]) == (0.5, 1.0, 0.25)
+    assert confusion(answers(), TAXONOMY).tolist() == [[2, 0], [1, 1]]
+
+
+def test_f1_agrees_with_scikit_learn() -> None:
+    random = np.random.default_rng(3)
+    true, given = random.random((200, 7)) < 0.2, random.random((200, 7)) < 0.3
+    assert f1_scores(true, given) == pytest.approx(f1_score(true, given, average=None))
+    assert micro_f1(true, given) == pytest.approx(f1_score(true, given, average="micro"))
+    category, answered = random.integers(0, 5, 200), random.integers(0, 5, 200)
+    assert category_macro_f1(category, answered) == pytest.approx(f1_score(category, answered, average="macro"))
+
+
+def test_coverage_grows_from_the_surest_product_on() -> None:
+    confidence = np.array([0.5, 0.9, 0.7, 0.9], dtype=np.float32)
+    cut, coverage, precision = precision_coverage(confidence, np.array([False, True, True, True]))
+    assert cut.tolist() == pytest.approx([0.9, 0.7, 0.5])
+    assert coverage.tolist() == [0.5, 0.75, 1.0]
+    assert precision.tolist() == [1.0, 1.0, 0.75]
+
+
+def test_the_confidence_cut_is_chosen_on_validation_and_tried_on_the_test_part() -> None:
+    validation = np.array([0.9, 0.8, 0.4], dtype=np.float32), np.array([True, True, False])
+    test = np.array([0.95, 0.85, 0.6, 0.5], dtype=np.float32), np.array([True, False, True, False])
+    row = coverage_at(0.95, validation, test)
+    assert row["confidence"] == pytest.approx(0.8)
+    assert (row["coverage"], row["precision_reached"]) == (0.5, 0.5)
+
+
+def test_a_precision_that_no_cut_reaches_has_no_coverage() -> None:
+    wrong = np.array([0.9, 0.8], dtype=np.float32), np.array([False, False])
+    assert coverage_at(0.95, None, wrong)["coverage"] is None
+
+
+def test_a_model_that_is_right_as_often_as_it_says_has_no_calibration_error() -> None:
+    confidence = np.full(10, 0.7, dtype=np.float32)
+    right = np.array([True] * 7 + [False] * 3)
+    assert expected_calibration_error(confidence, right) == pytest.approx(0.0, abs=1e-6)
+    assert expected_calibration_error(confidence, ~right) == pytest.approx(0.4, abs=1e-6)

@@ -1,0 +1,79 @@
+"""The model as transformers sees it: saved, loaded without this project, pooled under the mask."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification
+
+from training.modeling_product_tagging import BertForProductTagging, ProductTaggingConfig
+
+
+def tiny(pooling: str = "mean") -> BertForProductTagging:
+    torch.manual_seed(0)
+    config = ProductTaggingConfig(
+        pooling=pooling,
+        num_categories=2,
+        num_labels=5,
+        vocab_size=50,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+    )
+    model = BertForProductTagging(config)
+    model.train(False)
+    return model
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_padding_does_not_change_a_text_s_logits(pooling: str) -> None:
+    model = tiny(pooling)
+    alone = model(input_ids=torch.tensor([[2, 7, 9, 3]]), attention_mask=torch.ones(1, 4, dtype=torch.long)).logits
+    padded = model(
+        input_ids=torch.tensor([[2, 7, 9, 3, 0, 0]]), attention_mask=torch.tensor([[1, 1, 1, 1, 0, 0]])
+    ).logits
+    assert alone.shape == (1, 5)
+    assert torch.allclose(alone, padded, atol=1e-6)
+
+
+def test_mean_and_cls_pooling_differ() -> None:
+    ids = torch.tensor([[2, 7, 9, 3]])
+    assert not torch.allclose(tiny("mean")(input_ids=ids).logits, tiny("cls")(input_ids=ids).logits)
+
+
+def test_an_unknown_pooling_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match=r"'max'.*'mean' or 'cls'"):
+        ProductTaggingConfig(pooling="max")
+
+
+def test_a_saved_model_loads_where_this_project_is_not_installed(tmp_path: Path) -> None:
+    model = tiny()
+    model.save_pretrained(tmp_path / "checkpoint")
+    code = (
+        "import sys, torch\n"
+        "from transformers import AutoModelForSequenceClassification\n"
+        "model = AutoModelForSequenceClassification.from_pretrained(sys.argv[1], trust_remote_code=True)\n"
+        "assert 'training' not in sys.modules\n"
+        "print(model(input_ids=torch.tensor([[2, 7, 3]])).logits.tolist())\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-I", "-c", code, str(tmp_path / "checkpoint")],
+        cwd=tmp_path,
+        env={"HF_HOME": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    expected = model(input_ids=torch.tensor([[2, 7, 3]])).logits
+    assert torch.allclose(torch.tensor(eval(told.stdout)), expected, atol=1e-6)
+
+
+def test_the_configuration_keeps_pooling_and_categories(tmp_path: Path) -> None:
+    tiny("cls").save_pretrained(tmp_path)
+    loaded = AutoModelForSequenceClassification.from_pretrained(tmp_path, trust_remote_code=True)
+    assert (loaded.config.pooling, loaded.config.num_categories, loaded.config.num_labels) == ("cls", 2, 5)

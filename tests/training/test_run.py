@@ -1,0 +1,245 @@
+"""Whole runs: from a prepared catalogue to a checkpoint, interrupted, resumed, shared by two processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from catalog.publish import staged_directory
+from catalog.readers import CatalogError
+from serving.processes import wait_until
+from settings import Settings
+from tests.training.conftest import SettingsMaker, make_products, write_catalog
+from training.errors import TrainingError
+from training.pipeline import Trained, train
+
+ROOT = Path(__file__).parents[2]
+FILES = {
+    "README.md",
+    "config.json",
+    "metrics.json",
+    "model.safetensors",
+    "modeling_product_tagging.py",
+    "taxonomy.json",
+    "thresholds.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "training.json",
+}
+PARTS: Mapping[str, Any] = {
+    "train": make_products(160),
+    "validation": make_products(210, 1000),
+    "test": make_products(60, 2000),
+}
+
+
+def run(settings: Settings, **options: Any) -> Trained:
+    trained = train(settings, **options)
+    assert trained is not None
+    return trained
+
+
+def command(settings: Settings, *launcher: str) -> list[str]:
+    """The command line that does what `train(settings)` does."""
+    file = settings.build_dir / "tagger.yaml"
+    file.write_text(yaml.safe_dump(settings.model_dump(mode="json")), encoding="utf-8")
+    return [sys.executable, *(launcher or ("-m",)), "training", "--config", str(file)]
+
+
+def environment() -> dict[str, str]:
+    """One thread: sums are added in the same order in every run."""
+    return {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "GLOO_SOCKET_IFNAME": "lo"}
+
+
+def weights(settings: Settings) -> dict[str, torch.Tensor]:
+    return load_file(settings.build_dir / "checkpoint" / "model.safetensors")
+
+
+def test_a_run_leaves_a_complete_checkpoint_and_its_reports(settings_for: SettingsMaker) -> None:
+    settings = settings_for(report_to="tensorboard")
+    write_catalog(settings.build_dir / "catalog", PARTS)
+
+    trained = run(settings)
+
+    assert {file.name for file in trained.checkpoint.iterdir()} >= FILES
+    assert trained.metrics["test"]["category_accuracy"] > 0.95
+    assert trained.metrics["test"]["tag_micro_f1"] > 0.95
+    assert trained.metrics == json.loads((trained.checkpoint / "metrics.json").read_text())
+    thresholds = json.loads((trained.checkpoint / "thresholds.json").read_text())["tags"]
+    assert list(thresholds) == ["dress", "tea", "wood"]
+    reports = settings.build_dir / "reports"
+    for picture in ("confusion", "precision_coverage", "loss", "reliability"):
+        assert (reports / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
+    assert (reports / "report.md").read_text() == (trained.checkpoint / "README.md").read_text()
+    assert list(reports.glob("tensorboard/*/events*"))
+    assert not (settings.build_dir / "training").exists()
+
+
+def test_the_labels_of_the_outputs_are_named_in_the_configuration(settings_for: SettingsMaker) -> None:
+    settings = settings_for(epochs=1)
+    write_catalog(settings.build_dir / "catalog", PARTS)
+    config = json.loads((run(settings).checkpoint / "config.json").read_text())
+    names = ["category/apparel", "category/food", "category/home", "tag/dress", "tag/tea", "tag/wood"]
+    assert list(config["id2label"].values()) == names
+    assert (config["num_categories"], config["pooling"]) == (3, "mean")
+
+
+def test_a_second_run_of_the_same_does_nothing_and_a_change_trains_again(settings_for: SettingsMaker) -> None:
+    settings = settings_for(epochs=1)
+    write_catalog(settings.build_dir / "catalog", PARTS)
+    first = run(settings)
+    assert not first.up_to_date
+    again = run(settings)
+    assert again.up_to_date
+    assert again.metrics == first.metrics
+    assert not run(settings, force=True).up_to_date
+    assert not run(settings_for(epochs=2)).up_to_date
+    write_catalog(settings.build_dir / "catalog", {**PARTS, "train": make_products(150)})
+    assert not run(settings_for(epochs=2)).up_to_date
+
+
+def test_small_catalogues_train_for_more_epochs(settings_for: SettingsMaker) -> None:
+    settings = settings_for(epochs=1, min_steps=25)
+    write_catalog(settings.build_dir / "catalog", PARTS)
+    training = run(settings).metrics["training"]
+    assert (training["steps"], training["epochs"]) == (30, 3)
+
+
+def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(settings_for: SettingsMaker, tmp_path: Path) -> None:
+    settings = settings_for(epochs=6)
+    write_catalog(settings.build_dir / "catalog", PARTS)
+    whole = settings.model_copy(update={"build_dir": tmp_path / "whole"})
+    write_catalog(whole.build_dir / "catalog", PARTS)
+    subprocess.run(command(whole), cwd=ROOT, env=environment(), check=True, capture_output=True)
+
+    work = settings.build_dir / "training"
+    process = subprocess.Popen(command(settings), cwd=ROOT, env=environment(), stderr=subprocess.DEVNULL)
+    try:
+        assert wait_until(lambda: any(work.glob("checkpoint-*/trainer_state.json")), 120, pause=0.005)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert not (settings.build_dir / "checkpoint").exists()
+    # What the kill left of a checkpoint half written is no reason to stop, nor to begin anew.
+    broken = work / "checkpoint-999"
+    broken.mkdir()
+    (broken / "model.safetensors").write_bytes(b"half")
+
+    told = subprocess.run(command(settings), cwd=ROOT, env=environment(), check=True, capture_output=True, text=True)
+    assert "Going on with the interrupted run, from step" in told.stderr
+    resumed, uninterrupted = (
+        json.loads((one.build_dir / "checkpoint" / "metrics.json").read_text()) for one in (settings, whole)
+    )
+    assert resumed["training"]["resumed_at_step"] >= 10
+    assert resumed["training"]["steps"] == uninterrupted["training"]["steps"] == 60
+    for name, tensor in weights(whole).items():
+        assert torch.allclose(weights(settings)[name], tensor, atol=1e-5), name
+
+
+def test_an_interrupted_run_of_other_settings_is_not_continued(
+    settings_for: SettingsMaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = settings_for(epochs=1)
+    write_catalog(settings.build_dir / "catalog", PARTS)
+    left = settings.build_dir / "training" / "checkpoint-5"
+    left.mkdir(parents=True)
+    (left.parent / "run.json").write_text(json.dumps({"settings": "others"}))
+    with caplog.at_level("INFO"):
+        assert run(settings).metrics["training"]["resumed_at_step"] is None
+    assert "An interrupted run is discarded, because this one differs from it in: catalog, settings" in caplog.text
+
+
+def test_two_processes_take_the_same_steps_as_one(settings_for: SettingsMaker) -> None:
+    settings = settings_for()
+    write_catalog(settings.build_dir / "catalog", PARTS)
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
+    subprocess.run(command(settings, *launcher), cwd=ROOT, env=environment(), check=True, capture_output=True)
+    metrics = json.loads((settings.build_dir / "checkpoint" / "metrics.json").read_text())
+    assert metrics["training"]["processes"] == 2
+    assert metrics["training"]["steps"] == 40
+    assert metrics["test"]["category_accuracy"] > 0.9
+    assert run(settings).up_to_date, "the number of processes decides nothing"
+
+
+def test_a_batch_that_two_processes_can_not_share_is_refused(
+    settings_for: SettingsMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(batch_size=15)
+    write_catalog(settings.build_dir / "catalog", PARTS)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(TrainingError, match="15, which 2 processes can't share"):
+        train(settings)
+
+
+def test_a_catalogue_without_tags_gives_categories_alone(settings_for: SettingsMaker) -> None:
+    settings = settings_for()
+    parts = {split: [{**row, "tags": []} for row in rows] for split, rows in PARTS.items()}
+    write_catalog(settings.build_dir / "catalog", parts)
+    metrics = run(settings).metrics
+    assert metrics["test"]["category_accuracy"] > 0.95
+    assert metrics["tags"] == []
+    assert "tag_micro_f1" not in metrics["test"]
+
+
+def test_a_catalogue_with_one_category_trains_its_tags(settings_for: SettingsMaker) -> None:
+    settings = settings_for()
+    parts = {split: [{**row, "category": "all"} for row in rows] for split, rows in PARTS.items()}
+    write_catalog(settings.build_dir / "catalog", parts)
+    metrics = run(settings).metrics
+    assert metrics["test"]["category_accuracy"] == 1.0
+    assert metrics["test"]["tag_micro_f1"] > 0.95
+
+
+def test_a_category_of_one_product_is_no_obstacle(settings_for: SettingsMaker) -> None:
+    settings = settings_for(category_weight_cap=5.0, tag_positive_weight_cap=5.0)
+    rare = {"id": "rare", "lang": "en", "text": "one car tyre", "category": "automotive", "tags": [], "weight": 1.0}
+    write_catalog(settings.build_dir / "catalog", {**PARTS, "train": [*PARTS["train"], rare]})
+    assert run(settings).metrics["test"]["category_accuracy"] > 0.9
+
+
+@pytest.mark.parametrize("missing", [("validation",), ("test",), ("validation", "test")])
+def test_parts_that_are_empty_are_done_without(settings_for: SettingsMaker, missing: tuple[str, ...]) -> None:
+    settings = settings_for(epochs=1)
+    parts = {split: [] if split in missing else rows for split, rows in PARTS.items()}
+    write_catalog(settings.build_dir / "catalog", parts)
+    trained = run(settings)
+    assert (trained.metrics["test"] is None) == ("test" in missing)
+    assert (trained.checkpoint / "thresholds.json").exists()
+
+
+def test_nothing_to_train_on_is_one_sentence(settings_for: SettingsMaker) -> None:
+    settings = settings_for()
+    write_catalog(settings.build_dir / "catalog", {**PARTS, "train": []})
+    with pytest.raises(TrainingError, match="nothing to train on"):
+        train(settings)
+
+
+def test_a_missing_catalogue_names_the_command(settings_for: SettingsMaker, capfd: pytest.CaptureFixture[str]) -> None:
+    settings = settings_for()
+    settings.build_dir.mkdir(parents=True)
+    done = subprocess.run(command(settings), cwd=ROOT, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "python -m catalog prepare" in done.stderr
+
+
+def test_a_failing_run_leaves_the_former_checkpoint(settings_for: SettingsMaker) -> None:
+    settings = settings_for(epochs=1)
+    write_catalog(settings.build_dir / "catalog", PARTS)
+    before = run(settings).metrics
+    with staged_directory(settings.build_dir / "checkpoint") as _, pytest.raises(CatalogError, match="another run"):
+        train(settings, force=True)
+    # The block above replaced it by an empty one; what matters is that the other run wrote nothing into it.
+    assert not list((settings.build_dir / "checkpoint").iterdir())
+    assert run(settings).metrics["test"] == before["test"]
