@@ -1,0 +1,1 @@
+"""Load: how much a server takes, and how that compares."""

@@ -1,0 +1,81 @@
+"""What most people would deploy: FastAPI, uvicorn, and a transformers pipeline around the checkpoint.
+
+It answers what Triton answers: the category, and the tags over their thresholds. One process, and as many PyTorch
+threads as there are cores, which is PyTorch's own choice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import uvicorn
+from fastapi import FastAPI
+from pydantic import BaseModel
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
+
+
+class Product(BaseModel):
+    """The body of a request."""
+
+    text: str
+
+
+def make_app(checkpoint: Path, max_length: int) -> FastAPI:
+    """The application for a checkpoint, which reads so many tokens of a text."""
+    model = AutoModelForSequenceClassification.from_pretrained(checkpoint, trust_remote_code=True)
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+    classify: Any = pipeline("text-classification", model=model, tokenizer=tokenizer, device="cpu")
+    thresholds = json.loads((checkpoint / "thresholds.json").read_text(encoding="utf-8"))["tags"]
+    app = FastAPI()
+
+    @app.get("/ready")
+    def ready() -> dict[str, bool]:
+        return {"ready": True}
+
+    # Not `async def`: that would answer nobody while the model computes. FastAPI runs this one in its thread pool.
+    @app.post("/tag")
+    def tag(product: Product) -> dict[str, Any]:
+        logits = classify(product.text, top_k=None, function_to_apply="none", truncation=True, max_length=max_length)
+        return decide({entry["label"]: entry["score"] for entry in logits}, thresholds)
+
+    return app
+
+
+def decide(logits: dict[str, float], thresholds: dict[str, float]) -> dict[str, Any]:
+    """Category and tags from the logits: a softmax over the categories, a sigmoid for each tag."""
+    categories = {name: value for name, value in logits.items() if name.startswith("category/")}
+    best = max(categories, key=lambda name: categories[name])
+    total = sum(math.exp(value - categories[best]) for value in categories.values())
+    tags = [
+        {"name": name, "score": score}
+        for label, value in logits.items()
+        if (name := label.removeprefix("tag/")) != label
+        and (score := 1 / (1 + math.exp(-value))) >= thresholds.get(name, 0.5)
+    ]
+    return {"category": best.removeprefix("category/"), "category_score": 1 / total, "tags": tags}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serves until a signal ends it."""
+    parser = argparse.ArgumentParser(prog="python -m loadtest.bench.peer", description=__doc__)
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--max-length", type=int, required=True)
+    parser.add_argument("--port", type=int, required=True)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    uvicorn.run(
+        make_app(options.checkpoint, options.max_length), host="127.0.0.1", port=options.port, log_level="warning"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
