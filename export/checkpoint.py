@@ -25,6 +25,8 @@ if TYPE_CHECKING:  # takes seconds to import, which a run that finds all up to d
 
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "taxonomy.json",
          "thresholds.json", "metrics.json")  # fmt: skip
+TRAINING = "training.json"
+"""What training tells of the checkpoint's origin; a checkpoint of another origin need not have it."""
 MODEL_CLASS = "AutoModelForSequenceClassification"
 MEND = "Run `make train` again."
 
@@ -40,6 +42,7 @@ class Checkpoint:
         taxonomy: Categories and tags, in the order of the model's outputs.
         thresholds: Tag id → the probability from which the tag is given.
         metrics: What metrics.json holds.
+        catalog_digest: SHA-256 of the catalogue it was trained on; None where training.json doesn't tell.
         max_length: Tokens a text is cut at, special tokens included.
         pad_token_id: What a short row is filled with.
     """
@@ -50,6 +53,7 @@ class Checkpoint:
     taxonomy: Taxonomy
     thresholds: dict[str, float]
     metrics: dict[str, Any]
+    catalog_digest: str | None
     max_length: int
     pad_token_id: int
 
@@ -123,6 +127,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         taxonomy=taxonomy,
         thresholds=_thresholds(path / "thresholds.json", taxonomy),
         metrics=_read_json(path / "metrics.json"),
+        catalog_digest=_read_json(path / TRAINING).get("catalog") if (path / TRAINING).is_file() else None,
         max_length=max_length,
         pad_token_id=pad_token_id,
     )
@@ -158,14 +163,17 @@ def _tokenizer_settings(path: Path, config: dict[str, Any]) -> tuple[int, int]:
     except Exception as error:  # the library raises nothing more specific
         raise ExportError(f"{path / 'tokenizer.json'} can't be read ({_short(error)}). {MEND}") from error
     highest = max(tokenizer.get_vocab().values(), default=-1)
-    if highest >= int(config["vocab_size"]):
+    known, positions = config.get("vocab_size"), config.get("max_position_embeddings")
+    if not isinstance(known, int) or not isinstance(positions, int):
+        raise ExportError(f"{path / 'config.json'} has no vocab_size or max_position_embeddings. {MEND}")
+    if highest >= known:
         raise ExportError(
             f"{path / 'tokenizer.json'} gives token ids up to {highest}, but the model of config.json knows "
-            f"{config['vocab_size']} tokens: they come from different models. {MEND}"
+            f"{known} tokens: they come from different models. {MEND}"
         )
     # Positions begin at 0 in BertModel whatever the tokenizer's family, so all of them can hold a token. A tokenizer
     # without a limit of its own says 1e30.
-    max_length = int(min(settings.get("model_max_length") or math.inf, config["max_position_embeddings"]))
+    max_length = int(min(settings.get("model_max_length") or math.inf, positions))
     pad_token = settings.get("pad_token")
     if isinstance(pad_token, dict):
         pad_token = pad_token.get("content")

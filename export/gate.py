@@ -13,7 +13,7 @@ import numpy.typing as npt
 from export.checkpoint import Checkpoint
 from export.engines import Engine, onnxruntime_int8
 from export.held_out import HeldOut, Scorer, Scores, length_runs, load_held_out, score, served_runs, single_runs
-from export.parity import Comparison, Limits, Quality, compare, format_table, measure
+from export.parity import Comparison, Limits, Quality, TagRule, compare, format_table, measure
 from settings import Settings
 
 GRAPH_NAME = "FP32 ONNX"
@@ -65,7 +65,7 @@ def check_parity(settings: Settings, checkpoint: Checkpoint, engine: Engine, gra
         ExportError: The held-out products can't be used.
     """
     products = load_held_out(settings.build_dir / "catalog", checkpoint, settings.export.parity_products)
-    thresholds = np.array([checkpoint.thresholds[tag] for tag in checkpoint.taxonomy.tag_ids], dtype=np.float32)
+    rule = TagRule.of(checkpoint.taxonomy, checkpoint.thresholds)
     reference = score(products, checkpoint_scorer(checkpoint), length_runs(products))
     threads = len(os.sched_getaffinity(0))
     serving, options = settings.serving, settings.export
@@ -80,8 +80,8 @@ def check_parity(settings: Settings, checkpoint: Checkpoint, engine: Engine, gra
     ):
         scores = score(products, scorer, served_runs(products, serving.max_batch_size, serving.token_budget))
         alone = _score_alone(products.first(ALONE), scorer)
-        comparisons.append(compare(name, scores, alone, reference, products, thresholds, limits))
-    return Report(measure(reference, products, thresholds), tuple(comparisons), products.sources)
+        comparisons.append(compare(name, scores, alone, reference, products, rule, limits))
+    return Report(measure(reference, products, rule), tuple(comparisons), products.sources)
 
 
 def checkpoint_scorer(checkpoint: Checkpoint) -> Scorer:

@@ -45,6 +45,8 @@ def probabilities(logits: torch.Tensor, num_categories: int) -> torch.Tensor:
 class ProbabilityPatcher(ModelPatcher):  # type: ignore[misc]  # optimum has no types
     """Lets the model answer probabilities while it is traced."""
 
+    patched_forward: Any
+
     def __init__(self, config: Any, model: PreTrainedModel, model_kwargs: dict[str, Any] | None = None) -> None:
         super().__init__(config, model, model_kwargs)
         answer_logits: Any = self.patched_forward

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from catalog.taxonomy import Taxonomy
 from export.held_out import HeldOut, Scores
 
 POINTS = 100
@@ -40,8 +41,8 @@ class Comparison:
         max_difference: largest difference of any probability.
         mean_difference: mean over products of the largest difference of one.
         equal_categories: share of products with the same best category.
-        equal_tags: share of products with the same set of tags over their thresholds.
-        category_macro_f1: over the categories that occur; tag_micro_f1 with the checkpoint's thresholds.
+        equal_tags: share of products that are given the same tags.
+        category_macro_f1: against the labels, over the categories that occur; tag_micro_f1 over all tags.
         category_f1_loss: points of 1 by which the graph is worse than the checkpoint; negative: better.
         tag_f1_loss: likewise.
         neighbour_difference: largest difference between a product's probabilities computed in a full batch and alone.
@@ -72,6 +73,41 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class TagRule:
+    """When the server gives a tag (model_repository/labeler).
+
+    Attributes:
+        thresholds: the probability from which the tag is given, float32 [T].
+        allowed: which tag may go with which category, bool [C, T].
+    """
+
+    thresholds: npt.NDArray[np.float32]
+    allowed: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, taxonomy: Taxonomy, thresholds: Mapping[str, float]) -> TagRule:
+        """The rule of a taxonomy and its thresholds by tag id."""
+        allowed = [
+            [not tag.categories or category in tag.categories for tag in taxonomy.tags]
+            for category in taxonomy.category_ids
+        ]
+        return cls(
+            np.array([thresholds[tag] for tag in taxonomy.tag_ids], dtype=np.float32),
+            np.array(allowed, dtype=bool).reshape(len(taxonomy.category_ids), -1),
+        )
+
+    def categories(self, scores: Scores) -> npt.NDArray[np.int64]:
+        """The most probable category of each row of probabilities [N, C + T], int64 [N]."""
+        best: npt.NDArray[np.int64] = scores[:, : len(self.allowed)].argmax(axis=1)
+        return best
+
+    def tags(self, scores: Scores) -> npt.NDArray[np.bool_]:
+        """Which tags are given for each row of probabilities [N, C + T], bool [N, T]."""
+        given: npt.NDArray[np.bool_] = scores[:, len(self.allowed) :] >= self.thresholds
+        return given & self.allowed[self.categories(scores)]
+
+
+@dataclass(frozen=True)
 class Quality:
     """F1 against the labels: macro over the categories that occur, micro over all tags; 0 where nothing is tagged."""
 
@@ -79,22 +115,14 @@ class Quality:
     tag_micro_f1: float
 
 
-def measure(scores: Scores, products: HeldOut, thresholds: npt.NDArray[np.float32]) -> Quality:
-    """Compare answers with the labels.
-
-    Args:
-        scores: probabilities float32 [N, C + T].
-        products: N products.
-        thresholds: float32 [T].
-    """
-    count = scores.shape[1] - len(thresholds)
-    found, right = scores[:, :count].argmax(axis=1), products.categories
+def measure(scores: Scores, products: HeldOut, rule: TagRule) -> Quality:
+    """Compare the answers, probabilities float32 [N, C + T], with the labels of the N products."""
+    found, right = rule.categories(scores), products.categories
     f1 = [
         _f1(int(((found == name) & (right == name)).sum()), int((found == name).sum()), int((right == name).sum()))
         for name in np.union1d(found, right)
     ]
-    given = scores[:, count:] >= thresholds
-    tags = products.tags
+    given, tags = rule.tags(scores), products.tags
     return Quality(float(np.mean(f1)), _f1(int((given & tags).sum()), int(given.sum()), int(tags.sum())))
 
 
@@ -104,7 +132,7 @@ def compare(
     alone: Scores,
     reference: Scores,
     products: HeldOut,
-    thresholds: npt.NDArray[np.float32],
+    rule: TagRule,
     limits: Limits,
 ) -> Comparison:
     """Compare a graph's answers with the checkpoint's and with the limits.
@@ -115,14 +143,13 @@ def compare(
         alone: its probabilities of the first M products, float32 [M, C + T], each computed alone.
         reference: the checkpoint's, float32 [N, C + T].
         products: the N products.
-        thresholds: from which probability a tag is given, float32 [T].
+        rule: which tags the probabilities give.
         limits: what must be held.
     """
-    count = scores.shape[1] - len(thresholds)
     differences = np.abs(scores - reference).max(axis=1)
-    equal = scores[:, :count].argmax(axis=1) == reference[:, :count].argmax(axis=1)
-    same_tags = ((scores[:, count:] >= thresholds) == (reference[:, count:] >= thresholds)).all(axis=1)
-    own, other = measure(scores, products, thresholds), measure(reference, products, thresholds)
+    equal = rule.categories(scores) == rule.categories(reference)
+    same_tags = (rule.tags(scores) == rule.tags(reference)).all(axis=1)
+    own, other = measure(scores, products, rule), measure(reference, products, rule)
     # NaN compares false with everything: it must fail the gate, not pass it.
     finite = bool(np.isfinite(scores).all())
     comparison = Comparison(

@@ -78,17 +78,18 @@ def export(settings: Settings, target: str = "cpu", *, force: bool = False) -> E
             The releases and `current` are as before.
     """
     engine = find_engine(target)
-    with _locked(settings.build_dir), _enough_space(settings.build_dir):
+    with _disk_errors(settings.build_dir), _locked(settings.build_dir):
         releases = Releases(settings.build_dir / "releases")
         releases.clear_leftovers()
         checkpoint = read_checkpoint(settings.build_dir / "checkpoint")
         fingerprint = release_fingerprint(settings, target, checkpoint, engine)
         former = releases.newest(target)
-        difference = changed(former["fingerprint"], fingerprint) if former else ""
-        if former and not difference and not force:
-            return _found(releases, former, target)
-        if difference:
-            logger.info("Exporting, because %s changed since %s.", difference, former["id"] if former else "")
+        if former and not force:
+            difference = changed(former.get("fingerprint", {}), fingerprint)
+            if not difference and releases.is_intact(former):
+                return _found(releases, former, target)
+            reason = f"{difference} changed since" if difference else "files are missing or changed in"
+            logger.info("Exporting, because %s %s.", reason, former["id"])
         return _make(settings, target, engine, releases, checkpoint, fingerprint, force)
 
 
@@ -168,13 +169,15 @@ def _manifest(
     seconds: Mapping[str, float],
 ) -> dict[str, Any]:
     state = git_state()
+    metrics = checkpoint.metrics.get("test") or {}  # none where the catalogue has no test part
     return {
         "git_commit": state["commit"],
         "git_dirty": state["dirty"],
         "checkpoint_digest": checkpoint.digest,
-        "catalog_digest": fingerprint["held_out"],
+        "catalog_digest": checkpoint.catalog_digest,
+        "held_out_digest": fingerprint["held_out"],
         "versions": fingerprint["versions"],
-        "metrics": {name: checkpoint.metrics[name] for name in METRICS if name in checkpoint.metrics},
+        "metrics": {name: metrics[name] for name in METRICS if name in metrics},
         "labels": {"categories": len(checkpoint.taxonomy.category_ids), "tags": len(checkpoint.taxonomy.tag_ids)},
         "max_length": checkpoint.max_length,
         "parity": report.as_dict(),
@@ -220,20 +223,22 @@ def _locked(build_dir: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _enough_space(build_dir: Path) -> Iterator[None]:
-    """Make a sentence of whatever a full disk raises; what was half written is removed on the way here."""
+def _disk_errors(build_dir: Path) -> Iterator[None]:
+    """Make a sentence of what a disk refuses; what was half written is removed on the way here."""
     try:
         yield
     except ExportError:
         raise
     except Exception as error:
-        if not _is_full(error):
-            raise
-        free = shutil.disk_usage(build_dir).free / 1e6
-        raise ExportError(
-            f"The disk of {build_dir} is full ({free:,.0f} MB are free), or a limit on file sizes is reached: make "
-            "room and export again. The releases are as before."
-        ) from error
+        if _is_full(error):
+            free = shutil.disk_usage(build_dir).free / 1e6
+            raise ExportError(
+                f"The disk of {build_dir} is full ({free:,.0f} MB are free), or a limit on file sizes is reached: make "
+                "room and export again. The releases are as before."
+            ) from error
+        if isinstance(error, OSError) and error.filename:
+            raise ExportError(f"{error.filename} can't be used ({error.strerror}).") from error
+        raise
 
 
 def _is_full(error: BaseException | None) -> bool:

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -82,6 +82,10 @@ class Releases:
                 return manifest
         return None
 
+    def is_intact(self, manifest: Mapping[str, Any]) -> bool:
+        """Whether the model repository of a release is as it was made."""
+        return directory_digest(self.directory / manifest["id"] / "model_repository") == manifest.get("content")
+
     def clear_leftovers(self) -> None:
         """Finish or remove what a killed run left: no half-made release stays, and a finished one becomes current."""
         for path in self.directory.glob(f".*{_STAGING}"):
@@ -105,7 +109,7 @@ class Releases:
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
-    def publish(self, staging: Path, manifest: dict[str, Any], target: str) -> str:
+    def publish(self, staging: Path, manifest: Mapping[str, Any], target: str) -> str:
         """Complete a staged release with its manifest, put it in its place and make it current.
 
         Args:

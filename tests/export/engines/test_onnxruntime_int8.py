@@ -1,0 +1,124 @@
+"""The INT8 graph: near to float32, and every row by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from export.engines import onnxruntime_int8
+from export.engines.row_quantization import quantize_rows
+from export.errors import ExportError
+from export.held_out import Scorer
+from export.served import served_module
+from tests.export.conftest import Place, random_batch
+
+VOCABULARY = 30_000
+
+
+@pytest.fixture(scope="module")
+def scorer(exported: Place) -> Scorer:
+    return onnxruntime_int8.open_scorer(exported.build / "engines" / "cpu" / "model.onnx", 1)
+
+
+def test_a_product_s_answer_does_not_depend_on_its_neighbours_or_on_padding(scorer: Scorer) -> None:
+    ids, mask = random_batch([12, 40, 3, 25, 12], VOCABULARY)
+    together = scorer(ids, mask)
+    for row in range(len(ids)):
+        length = mask[row].sum()
+        alone = scorer(ids[row : row + 1, :length], mask[row : row + 1, :length])
+        np.testing.assert_allclose(together[row], alone[0], atol=1e-5)
+
+
+def test_most_products_of_weights_are_in_int8_and_the_values_are_not(exported: Place) -> None:
+    graph = onnx.load(str(exported.build / "engines" / "cpu" / "model.onnx")).graph
+    quantized = [node.name for node in graph.node if node.op_type == "MatMulIntegerToFloat"]
+    assert len(quantized) == 2 * 5  # two layers: query, key, attention's output, and the two of the feed-forward part
+    assert not any("/self/value/" in name for name in quantized)
+    facts = onnxruntime_int8.facts(exported.build / "engines" / "cpu" / "model.onnx")
+    assert facts["int8_products"] == 10 and facts["operators"]["LayerNormalization"] > 0
+
+
+def test_the_exact_kernels_answer_what_the_quick_ones_do(exported: Place, tmp_path: Path) -> None:
+    (tmp_path / "old").write_text("flags : fpu sse4_2 avx2")
+    path = exported.build / "engines" / "cpu" / "model.onnx"
+    session = served_module("session")
+    assert session.overflows(tmp_path / "old")
+    ids, mask = random_batch([20, 6], VOCABULARY)
+    feed = {"input_ids": ids, "attention_mask": mask}
+    exact = session.open_session(path, 1, tmp_path / "old").run(["SCORES"], feed)[0]
+    if session.overflows(Path("/proc/cpuinfo")):
+        quick = exact
+    else:
+        quick = session.open_session(path, 1).run(["SCORES"], feed)[0]
+    np.testing.assert_allclose(exact, quick, atol=1e-5)
+
+
+@pytest.mark.parametrize("feature", ["avx512_vnni", "avx_vnni", "amx_int8"])
+def test_a_processor_with_wide_sums_takes_the_quick_kernels(tmp_path: Path, feature: str) -> None:
+    (tmp_path / "new").write_text(f"flags : fpu avx2 {feature}")
+    assert not served_module("session").overflows(tmp_path / "new")
+
+
+def test_a_processor_that_can_t_be_asked_takes_the_exact_kernels(tmp_path: Path) -> None:
+    session = served_module("session")
+    session.platform.machine, machine = (lambda: "x86_64"), session.platform.machine
+    try:
+        assert session.overflows(tmp_path / "missing")
+    finally:
+        session.platform.machine = machine
+
+
+def write_product(path: Path, weight: npt.NDArray[np.float32]) -> None:
+    """A graph of one product, x [batch, length, in] · weight."""
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"], name="product")],
+        "product",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", "length", weight.shape[0]])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", "length", weight.shape[1]])],
+        [numpy_helper.from_array(weight, "w")],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), str(path))
+
+
+def run(path: Path, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    answer: npt.NDArray[np.float32] = session.run(["y"], {"x": x})[0]
+    return answer
+
+
+def test_every_vector_has_a_range_of_its_own_and_zeros_stay_zeros(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    weight = random.normal(size=(64, 16)).astype(np.float32)
+    weight[:, 3] = 0  # a column without weights has no range either
+    x = random.normal(size=(2, 3, 64)).astype(np.float32)
+    x[0, 1] *= 10_000  # would make a common range useless for all others
+    x[1, 2] = 0
+    write_product(tmp_path / "float.onnx", weight)
+    assert quantize_rows(tmp_path / "float.onnx", tmp_path / "int8.onnx") == 1
+    found, right = run(tmp_path / "int8.onnx", x), x @ weight
+    assert (found[1, 2] == 0).all() and (found[..., 3] == 0).all()
+    scale = np.abs(x).max(axis=-1, keepdims=True)
+    assert (np.abs(found - right) <= 0.15 * scale).all()
+
+
+def test_a_product_that_is_kept_is_as_it_was(tmp_path: Path) -> None:
+    weight = np.eye(4, dtype=np.float32)
+    write_product(tmp_path / "float.onnx", weight)
+    assert quantize_rows(tmp_path / "float.onnx", tmp_path / "kept.onnx", keep=lambda name: name == "product") == 0
+    x = np.random.default_rng(1).normal(size=(1, 2, 4)).astype(np.float32)
+    np.testing.assert_array_equal(run(tmp_path / "kept.onnx", x), x)
+
+
+def test_a_graph_without_products_is_refused(tmp_path: Path) -> None:
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+    other = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
+    graph = helper.make_graph([helper.make_node("Abs", ["x"], ["y"])], "none", [value], [other])
+    onnx.save(helper.make_model(graph), str(tmp_path / "none.onnx"))
+    with pytest.raises(ExportError, match="no matrix product"):
+        onnxruntime_int8.build(tmp_path / "none.onnx", tmp_path / "int8.onnx")

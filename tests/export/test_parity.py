@@ -1,0 +1,108 @@
+"""The gate's arithmetic, on answers made by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from sklearn.metrics import f1_score
+
+from catalog.taxonomy import Label, Taxonomy
+from export.held_out import HeldOut, Scores, length_runs, score, served_runs, single_runs
+from export.parity import Comparison, Limits, TagRule, compare, format_table, measure
+
+TAXONOMY = Taxonomy((Label("a"), Label("b"), Label("c")), (Label("x"), Label("only-a", categories=("a",))))
+RULE = TagRule.of(TAXONOMY, {"x": 0.5, "only-a": 0.25})
+COUNT = 200
+Tokens = npt.NDArray[np.int64]
+
+
+def make_products(seed: int = 0) -> tuple[HeldOut, Scores]:
+    """Products with random labels, and answers that are mostly right."""
+    random = np.random.default_rng(seed)
+    categories = random.integers(0, 3, COUNT)
+    tags = random.random((COUNT, 2)) < 0.4
+    scores = random.random((COUNT, 5)).astype(np.float32) * 0.6
+    scores[np.arange(COUNT), categories] += 0.35
+    scores[:, 3:] += 0.3 * tags
+    tokens = [np.arange(1, length + 1) for length in random.integers(1, 30, COUNT)]
+    return HeldOut(tokens, categories, tags, {"test": COUNT}, pad_token_id=9), scores
+
+
+def compared(scores: Scores, reference: Scores, products: HeldOut, limits: Limits) -> Comparison:
+    return compare("graph", scores, scores[:50], reference, products, RULE, limits)
+
+
+def test_f1_is_scikit_learn_s() -> None:
+    products, scores = make_products()
+    found = measure(scores, products, RULE)
+    assert found.category_macro_f1 == pytest.approx(
+        f1_score(products.categories, scores[:, :3].argmax(axis=1), average="macro")
+    )
+    assert found.tag_micro_f1 == pytest.approx(f1_score(products.tags, RULE.tags(scores), average="micro"))
+
+
+def test_a_tag_is_given_over_its_threshold_and_with_its_categories_only() -> None:
+    scores = np.array([[0.9, 0.1, 0.0, 0.5, 0.3], [0.1, 0.9, 0.0, 0.49, 0.9]], dtype=np.float32)
+    assert RULE.tags(scores).tolist() == [[True, True], [False, False]]
+
+
+def test_equal_answers_pass_the_strictest_limits() -> None:
+    products, scores = make_products()
+    found = compared(scores, scores, products, Limits(1e-9, 1.0, 0.0))
+    assert found.passed and found.max_difference == 0 and found.equal_categories == found.equal_tags == 1
+
+
+def test_every_limit_that_is_not_held_is_a_sentence_with_both_numbers() -> None:
+    products, reference = make_products()
+    scores = np.roll(reference, 1, axis=0)
+    found = compared(scores, reference, products, Limits(1e-4, 0.995, 0.003))
+    assert not found.passed and len(found.failures) == 4
+    text = format_table(measure(reference, products, RULE), [found])
+    assert "a probability differs by" in text and "allowed is 0.0001" in text
+    assert "keep their category, at least 99.50% must" in text
+    assert "points of category macro-F1 are lost, allowed are 0.30" in text and "tag micro-F1 are lost" in text
+    assert text.count("FAILED") == 5
+
+
+def test_answers_that_are_not_numbers_fail_whatever_the_limits() -> None:
+    products, reference = make_products()
+    scores = reference.copy()
+    scores[7, 2] = np.nan
+    assert compared(scores, reference, products, Limits()).failures == ("graph: some probabilities are not numbers",)
+
+
+def test_better_answers_than_the_checkpoint_s_are_no_loss() -> None:
+    products, reference = make_products()
+    scores = reference.copy()
+    scores[np.arange(COUNT), products.categories] += 1
+    found = compared(scores, reference, products, Limits(max_f1_loss=0.0))
+    assert found.category_f1_loss < 0
+    assert not any("category" in failure for failure in found.failures)
+
+
+@pytest.mark.parametrize("runs", [lambda p: served_runs(p, 64, 512), length_runs, single_runs])
+def test_every_way_to_batch_scores_every_product_once_and_in_its_place(
+    runs: Callable[[HeldOut], Iterator[Tokens]],
+) -> None:
+    products, _ = make_products()
+    computed = []
+
+    def scorer(ids: Tokens, mask: Tokens) -> Scores:
+        assert ((ids == 9) | (mask == 1)).all()
+        computed.append(len(ids))
+        sums: Scores = (ids * mask).sum(axis=1, keepdims=True).astype(np.float32)
+        return sums
+
+    scores = score(products, scorer, runs(products))
+    assert scores[:, 0].tolist() == [tokens.sum() for tokens in products.token_ids]
+    assert sum(computed) == COUNT
+
+
+def test_the_served_batches_keep_to_the_budget() -> None:
+    products, _ = make_products()
+    for rows in served_runs(products, 64, 128):
+        assert len(rows) * max(len(products.token_ids[row]) for row in rows) <= 128
+        assert len({row // 64 for row in rows}) == 1

@@ -1,0 +1,61 @@
+"""The number of scores in Triton's configurations."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from export.errors import ExportError
+from export.release import SOURCES
+from export.triton_configs import fill_width
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    shutil.copytree(SOURCES, tmp_path / "repository", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path / "repository"
+
+
+def test_only_the_scores_dimension_is_written(repository: Path) -> None:
+    fill_width(repository, 59)
+    changed = {
+        path.parent.name: [
+            (old, new)
+            for old, new in zip(
+                (SOURCES / path.relative_to(repository)).read_text().splitlines(),
+                path.read_text().splitlines(),
+                strict=True,
+            )
+            if old != new
+        ]
+        for path in repository.glob("*/config.pbtxt")
+    }
+    assert {model: len(lines) for model, lines in changed.items()} == {
+        "classifier": 1,
+        "labeler": 1,
+        "product_scores": 1,
+        "product_tagger": 0,
+        "tokenizer": 0,
+    }
+    for lines in changed.values():
+        assert all(old.replace("dims: [ -1 ]", "dims: [ 59 ]") == new for old, new in lines)
+
+
+def test_a_source_with_another_width_is_refused(repository: Path) -> None:
+    fill_width(repository, 59)
+    with pytest.raises(ExportError, match=r"SCORES has dims \[59\], the graph gives \[6\]"):
+        fill_width(repository, 6)
+
+
+def test_a_source_that_is_no_configuration_is_named(repository: Path) -> None:
+    (repository / "labeler" / "config.pbtxt").write_text("name: 3 what")
+    with pytest.raises(ExportError, match=r"labeler/config\.pbtxt is no Triton model configuration"):
+        fill_width(repository, 6)
+
+
+def test_a_configuration_must_have_its_folder_s_name(repository: Path) -> None:
+    (repository / "tokenizer").rename(repository / "tokeniser")
+    with pytest.raises(ExportError, match="is the configuration of 'tokenizer'"):
+        fill_width(repository, 6)
