@@ -88,9 +88,13 @@ else
 fi
 : >"$venv/.unfinished"
 
+# At a terminal pip shows what it downloads; into a log, errors only. setup.log has everything.
+quiet='-qq --progress-bar off'
+[ ! -t 1 ] || quiet=
+
 install() {
-    # The console shows errors only; the log has everything.
-    "$venv/bin/python" -m pip install -qq --disable-pip-version-check --log "$venv/setup.log" \
+    # shellcheck disable=SC2086 # $quiet is several words, or none
+    "$venv/bin/python" -m pip install $quiet --disable-pip-version-check --log "$venv/setup.log" \
         --constraint "$here/constraints.txt" "$@" ||
         fail "pip could not install everything; its error is above, all of its log in $venv/setup.log." \
             "If the network was the reason, run make setup again: what has been downloaded is kept."
