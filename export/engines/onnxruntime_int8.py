@@ -59,6 +59,11 @@ def limits(settings: ExportSettings) -> Limits:
 
 
 def facts(path: Path) -> dict[str, Any]:
-    """Operators by name, and how many matrix products are in which type."""
-    operators = Counter(node.op_type for node in onnx.load(str(path)).graph.node)
-    return {"operators": dict(operators.most_common()), "int8_products": operators["MatMulIntegerToFloat"]}
+    """Opsets by domain, operators by name, and how many matrix products are in INT8."""
+    model = onnx.load(str(path))
+    operators = Counter(node.op_type for node in model.graph.node)
+    return {
+        "opset": {entry.domain or "ai.onnx": entry.version for entry in model.opset_import},
+        "operators": dict(operators.most_common()),
+        "int8_products": operators["MatMulIntegerToFloat"],
+    }

@@ -67,6 +67,19 @@ def test_every_limit_that_is_not_held_is_a_sentence_with_both_numbers() -> None:
     assert text.count("FAILED") == 5
 
 
+def test_one_product_of_few_never_fails_the_gate_and_two_do() -> None:
+    products, reference = make_products()
+    few = products.first(20)
+    strict = Limits(min_equal_categories=0.995, max_f1_loss=0.003)
+    changed = reference[:20].copy()
+    right = np.flatnonzero(RULE.categories(changed) == few.categories)
+    changed[right[0], :3] = np.roll(changed[right[0], :3], 1)
+    assert compare("graph", changed, changed, reference[:20], few, RULE, strict).passed
+    changed[right[1], :3] = np.roll(changed[right[1], :3], 1)
+    found = compare("graph", changed, changed, reference[:20], few, RULE, strict)
+    assert any("keep their category" in failure for failure in found.failures)
+
+
 def test_answers_that_are_not_numbers_fail_whatever_the_limits() -> None:
     products, reference = make_products()
     scores = reference.copy()
