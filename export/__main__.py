@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("error: interrupted; nothing was changed.", file=sys.stderr)
+        print("error: interrupted; no release was changed.", file=sys.stderr)
         return 130
     if exported.up_to_date:
         print(

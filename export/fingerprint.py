@@ -15,7 +15,8 @@ from export.checkpoint import Checkpoint
 from export.digests import directory_files, file_digest, files_digest
 from export.engines import Engine
 from export.errors import ExportError
-from export.release import CLEANING, SOURCES
+from export.release import CLEANING
+from export.served import SOURCES
 from settings import Settings
 
 CODE = Path(__file__).resolve().parent

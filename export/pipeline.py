@@ -138,7 +138,7 @@ def _make(
         )
     logger.info("%s", report.table())
     with _step("Release", "release", seconds), releases.staged() as staging:
-        assemble_repository(staging / "model_repository", checkpoint, engine_file)
+        assemble_repository(staging / "model_repository", checkpoint, engine, engine_file)
         manifest = _manifest(checkpoint, engine, graph, engine_file, report, fingerprint, seconds)
         release_id = releases.publish(staging, manifest, target)
     removed = releases.prune(settings.export.keep_releases)

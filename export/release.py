@@ -14,37 +14,38 @@ from typing import Any
 
 from catalog import cleaning
 from export.checkpoint import Checkpoint
-from export.digests import directory_digest, directory_files
+from export.digests import directory_digest
+from export.engines import Engine
+from export.served import copy_model
 from export.triton_configs import fill_width
 
 logger = logging.getLogger(__name__)
 
 CURRENT = "current"
 MANIFEST = "manifest.json"
-SOURCES = Path(__file__).resolve().parents[1] / "model_repository"
+MODELS = ("tokenizer", "labeler", "product_tagger", "product_scores")
+"""The models that are the same with every engine."""
 CLEANING = Path(cleaning.__file__)
 _STAGING = ".new"
 _SWITCHING = ".switching"
 """Holds the id of a release that is in place and about to become current."""
 
 
-def assemble_repository(repository: Path, checkpoint: Checkpoint, engine: Path) -> None:
+def assemble_repository(repository: Path, checkpoint: Checkpoint, engine: Engine, engine_file: Path) -> None:
     """Fill an empty folder with what Triton is pointed at.
 
     Args:
         repository: The folder; it is made.
         checkpoint: Its tokenizer, taxonomy and thresholds go in.
-        engine: The classifier's file, which keeps its name.
+        engine: Puts the classifier in.
+        engine_file: What the engine built.
 
     Raises:
         ExportError: A configuration's source can't be used.
     """
-    for source in directory_files(SOURCES):
-        place = repository / source.relative_to(SOURCES)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, place)
-    for folder in repository.iterdir():
-        (folder / "1").mkdir(exist_ok=True)  # Triton wants a version's folder, also an ensemble's
+    for model in MODELS:
+        copy_model(model, repository / model)
+    engine.install(engine_file, repository / "classifier")
     tokenizer, labeler = repository / "tokenizer" / "1", repository / "labeler" / "1"
     shutil.copyfile(CLEANING, tokenizer / "cleaning.py")
     shutil.copyfile(checkpoint.path / "tokenizer.json", tokenizer / "tokenizer.json")
@@ -52,7 +53,6 @@ def assemble_repository(repository: Path, checkpoint: Checkpoint, engine: Path) 
         tokenizer / "tokenizer_settings.json",
         {"max_length": checkpoint.max_length, "pad_token_id": checkpoint.pad_token_id},
     )
-    shutil.copyfile(engine, repository / "classifier" / "1" / engine.name)
     (labeler / "taxonomy.json").write_text(checkpoint.taxonomy.to_json(), encoding="utf-8")
     _write_json(labeler / "thresholds.json", {"tags": checkpoint.thresholds})
     (repository / "product_scores" / "labels.txt").write_text("\n".join(checkpoint.labels) + "\n", encoding="utf-8")

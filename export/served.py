@@ -1,18 +1,35 @@
-"""The served classifier's own modules: what is compared must be loaded and batched as the server does it."""
+"""The sources of the Triton models: copied into a release, and used to load and batch as the server does."""
 
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from pathlib import Path
 from types import ModuleType
 
-FOLDER = Path(__file__).resolve().parents[1] / "model_repository" / "classifier" / "1"
+from export.digests import directory_files
+
+SOURCES = Path(__file__).resolve().parents[1] / "model_repository"
+
+
+def copy_model(name: str, folder: Path) -> None:
+    """Copy a model's configuration and code.
+
+    Args:
+        name: its folder in model_repository/.
+        folder: where to; it is made, with the version's folder 1 that Triton wants of an ensemble too.
+    """
+    for source in directory_files(SOURCES / name):
+        place = folder / source.relative_to(SOURCES / name)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, place)
+    (folder / "1").mkdir(exist_ok=True)
 
 
 def served_module(name: str) -> ModuleType:
     """Import a module from the classifier's folder, which is no package, as it has to work alone in a release."""
-    spec = importlib.util.spec_from_file_location(f"_served_{name}", FOLDER / f"{name}.py")
-    assert spec is not None and spec.loader is not None, f"{FOLDER} is part of the project"
+    spec = importlib.util.spec_from_file_location(f"_served_{name}", SOURCES / "classifier" / "1" / f"{name}.py")
+    assert spec is not None and spec.loader is not None, f"{SOURCES} is part of the project"
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -28,7 +28,7 @@ class Engine(Protocol):
     NAME: str
     """What tables and the manifest call it."""
     FILE: str
-    """The file's name in classifier/1."""
+    """What the file is called that `build` writes."""
     PACKAGES: tuple[str, ...]
     """Distributions whose versions decide how the engine comes out; the manifest has them."""
 
@@ -49,6 +49,15 @@ class Engine(Protocol):
         Args:
             path: what `build` wrote.
             threads: cores one run may use.
+        """
+
+    def install(self, path: Path, folder: Path) -> None:
+        """Make a release's classifier: configuration, engine and what else its backend needs.
+
+        Args:
+            path: what `build` wrote.
+            folder: model_repository/classifier of the release, which doesn't exist yet. The configuration's SCORES has
+                dims [ -1 ]; the number of outputs is filled in afterwards.
         """
 
     def limits(self, settings: ExportSettings) -> Limits:

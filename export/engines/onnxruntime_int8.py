@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from export.engines.row_quantization import quantize_rows
 from export.errors import ExportError
 from export.held_out import Scorer, Scores
 from export.parity import Limits
-from export.served import served_module
+from export.served import copy_model, served_module
 from export.signature import INPUTS, OUTPUT
 from settings import ExportSettings
 
@@ -51,6 +52,17 @@ def open_scorer(path: Path, threads: int) -> Scorer:
         return answer
 
     return run
+
+
+def install(path: Path, folder: Path) -> None:
+    """Make the classifier of the Python backend, with the graph beside its model.py.
+
+    Args:
+        path: the INT8 graph.
+        folder: model_repository/classifier of the release.
+    """
+    copy_model("classifier", folder)
+    shutil.copyfile(path, folder / "1" / FILE)
 
 
 def limits(settings: ExportSettings) -> Limits:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from export.errors import ExportError
-from export.release import SOURCES
+from export.served import SOURCES
 from export.triton_configs import fill_width
 
 
