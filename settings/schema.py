@@ -64,22 +64,26 @@ class TrainingSettings(Section):
     """`auto`: mean for sentence-transformers bases, cls for others."""
     max_length: Annotated[int, Field(ge=8)] = 96
     """Tokens a text is cut at, in training and in serving."""
-    epochs: Annotated[int, Field(ge=1)] = 4
+    epochs: Annotated[int, Field(ge=1)] = 5
     """Most passes over the training products; early stopping may end sooner."""
     min_steps: Annotated[int, Field(ge=0)] = 300
     """Small catalogues train for more epochs, until this many optimizer steps."""
     batch_size: Annotated[int, Field(ge=1)] = 32
     """Effective batch: shared among the processes under torchrun."""
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    learning_rate: Annotated[float, Field(gt=0)] = 1.5e-4
     """Peak learning rate of the encoder; it rises during the warm-up and falls to 0 after it."""
     head_learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     """The same for the new layer on top, which begins from nothing."""
+    embedding_learning_rate: Annotated[float, Field(ge=0)] = 3e-4
+    """The same for the vocabulary's vectors, each of which is in few batches; 0 leaves them as they are."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    """Decay of the weights at each step; biases and normalisation are left out."""
+    """Decay of the weights at each step; biases, normalisation and embeddings are left out."""
     warmup_share: Share = 0.06
     """Share of the steps in which the learning rate rises."""
+    averaging_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    """The model that is kept is the weights' moving average; this share of it stays at each step. 0: no average."""
     dropout: Share = 0.1
-    """Share of the pooled vector's numbers left out at random during training."""
+    """Share of the encoder's hidden numbers and of the pooled vector left out at random during training."""
     category_loss_weight: Annotated[float, Field(ge=0)] = 1.0
     """What the category counts in the loss."""
     tag_loss_weight: Annotated[float, Field(ge=0)] = 1.0
@@ -88,8 +92,6 @@ class TrainingSettings(Section):
     """Cap of the class weights for rare categories; 1 turns them off."""
     tag_positive_weight_cap: Annotated[float, Field(ge=1)] = 1.0
     """Cap of the positive weights for rare tags; 1 turns them off."""
-    freeze_word_embeddings: bool = True
-    """Leaves the vocabulary's vectors as they are: faster on a CPU, and unseen words keep their meaning."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     """`auto`: bfloat16 autocast where the processor or GPU computes in it, else float32."""
     early_stopping_patience: Annotated[int, Field(ge=0)] = 2

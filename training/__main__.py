@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     first = os.environ.get("RANK", "0") == "0"
     logging.basicConfig(level=logging.INFO if first else logging.ERROR, format="%(message)s", stream=sys.stderr)
     transformers.utils.logging.set_verbosity_error()  # it warns of the new head, which is what training is for
-    warnings.filterwarnings("ignore", message=".*pin_memory.*")
+    for noise in (".*pin_memory.*", "mtime may not be reliable.*"):
+        warnings.filterwarnings("ignore", message=noise)
     try:
         trained = train(load_settings(options.config, options.set), force=options.force)
     except KeyboardInterrupt:

@@ -29,6 +29,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from catalog.taxonomy import Taxonomy
 from settings import TrainingSettings
+from training.averaging import WeightAverage
 from training.base import BaseModel
 from training.checkpoint import label_names
 from training.data import EncodedExamples
@@ -39,6 +40,7 @@ from training.trainer import ProductTaggingTrainer, ProgressLines
 
 logger = logging.getLogger(__name__)
 
+WORD_EMBEDDINGS = "bert.embeddings.word_embeddings.weight"
 RUN_FILE = "run.json"
 MIN_VALIDATION = 200
 """Early stopping looks at the validation part only from so many products on: fewer would choose by accident."""
@@ -52,7 +54,7 @@ class FineTuned:
     """What a run gives.
 
     Attributes:
-        model: on the CPU, the best of the evaluated ones where there was an evaluation.
+        model: on the CPU, with averaged weights, the best of the evaluated ones where there was an evaluation.
         history: the Trainer's log: a mapping a line, with `step` and `loss` or `eval_…`.
         facts: figures of the run for metrics.json.
     """
@@ -100,6 +102,7 @@ def fine_tune(
         settings.category_loss_weight,
         settings.tag_loss_weight,
     )
+    average = WeightAverage(model, settings.averaging_decay)
     evaluates = arguments.eval_strategy != "no"
     callbacks: list[TrainerCallback] = [ProgressLines(), _Saving()]
     if evaluates and settings.early_stopping_patience:
@@ -111,7 +114,11 @@ def fine_tune(
         validation=validation if evaluates else None,
         loss=loss,
         pad_token_id=int(tokenizer.pad_token_id),
-        head_learning_rate=settings.head_learning_rate,
+        learning_rates={
+            "classifier.": settings.head_learning_rate,
+            WORD_EMBEDDINGS: settings.embedding_learning_rate,
+        },
+        average=average,
         callbacks=callbacks,
     )
     started = time.monotonic()
@@ -119,6 +126,7 @@ def fine_tune(
         trainer.train(resume_from_checkpoint=resume)
     except (OSError, RuntimeError) as error:
         raise _translated(error, directory) from error
+    average.copy_to(model)
     state = trainer.state
     facts = {
         "seconds": round(time.monotonic() - started, 1),
@@ -157,7 +165,7 @@ def build_model(
     with torch.no_grad():
         model.classifier.weight.normal_(0.0, config.initializer_range)
         model.classifier.bias.copy_(torch.from_numpy(prior_log_odds(train.labels, config.num_categories)))
-    model.bert.embeddings.word_embeddings.weight.requires_grad = not settings.freeze_word_embeddings
+    model.get_parameter(WORD_EMBEDDINGS).requires_grad = settings.embedding_learning_rate > 0
     return model
 
 

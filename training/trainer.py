@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -22,6 +23,7 @@ from transformers import (
     TrainingArguments,
 )
 
+from training.averaging import WeightAverage
 from training.data import EncodedExamples, LengthGroupedSampler, PaddingCollator
 from training.evaluation import category_macro_f1, micro_f1
 from training.losses import ProductTaggingLoss
@@ -43,8 +45,8 @@ class ProductTaggingTrainer(Trainer):
         validation: the validation part; None where nothing is evaluated on the way.
         loss: the loss over a batch.
         pad_token_id: what fills the short rows of a batch.
-        head_learning_rate: of the new linear layer, which starts from nothing; the encoder learns at
-            `args.learning_rate`.
+        learning_rates: of the parts that don't learn at `args.learning_rate`: beginning of a parameter's name → rate.
+        average: keeps the averaged weights, which are evaluated, and of which the best are kept.
     """
 
     def __init__(
@@ -55,11 +57,13 @@ class ProductTaggingTrainer(Trainer):
         validation: EncodedExamples | None,
         loss: ProductTaggingLoss,
         pad_token_id: int,
-        head_learning_rate: float,
+        learning_rates: Mapping[str, float],
+        average: WeightAverage,
         callbacks: Sequence[TrainerCallback] = (),
     ) -> None:
         self._loss = loss
-        self._head_learning_rate = head_learning_rate
+        self._learning_rates = learning_rates
+        self._average = average
         # A batch of one process is a stretch of the effective batch, so that any number of processes sees the same one.
         self._sampler = LengthGroupedSampler(train.lengths, args.train_batch_size * args.world_size, args.seed)
         super().__init__(
@@ -69,7 +73,7 @@ class ProductTaggingTrainer(Trainer):
             eval_dataset=validation,
             data_collator=PaddingCollator(pad_token_id),
             compute_metrics=ValidationMetrics(model.config.num_categories),
-            callbacks=[_EpochOrder(self._sampler), *callbacks],
+            callbacks=[average, _EpochOrder(self._sampler), *callbacks],
         )
         self.remove_callback(PrinterCallback)  # it prints dictionaries
 
@@ -87,27 +91,50 @@ class ProductTaggingTrainer(Trainer):
         return (loss, {"loss": loss, "logits": outputs.logits}) if return_outputs else loss
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """Make AdamW with the head at its own learning rate; biases and LayerNorm weights don't decay."""
+        """Make AdamW; only the encoder's and the head's matrices decay.
+
+        The vocabulary's vectors don't: most tokens are in few batches, and would only be pulled to zero in the others.
+        """
         if self.optimizer is None:
             assert self.model is not None
-            groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
+            groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
             for name, parameter in self.model.named_parameters():
                 if parameter.requires_grad:
-                    groups.setdefault((name.startswith("classifier."), parameter.ndim > 1), []).append(parameter)
+                    rates = (rate for start, rate in self._learning_rates.items() if name.startswith(start))
+                    decays = parameter.ndim > 1 and "embeddings" not in name
+                    key = next(rates, self.args.learning_rate), self.args.weight_decay if decays else 0.0
+                    groups.setdefault(key, []).append(parameter)
             self.optimizer = torch.optim.AdamW(
                 [
-                    {
-                        "params": parameters,
-                        "lr": self._head_learning_rate if is_head else self.args.learning_rate,
-                        "weight_decay": self.args.weight_decay if decays else 0.0,
-                    }
-                    for (is_head, decays), parameters in groups.items()
+                    {"params": parameters, "lr": rate, "weight_decay": decay}
+                    for (rate, decay), parameters in groups.items()
                 ],
                 betas=(self.args.adam_beta1, self.args.adam_beta2),
                 eps=self.args.adam_epsilon,
                 fused=True,
             )
         return self.optimizer
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Evaluate the averaged weights."""
+        assert isinstance(self.model, torch.nn.Module)
+        with self._average.in_place_of(self.model):
+            return super().evaluate(*args, **kwargs)
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Save the model, and the average beside it."""
+        super().save_model(output_dir, _internal_call)
+        if self.args.should_save and output_dir is not None:
+            self._average.save(Path(output_dir))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        self._average.load(Path(resume_from_checkpoint))
+
+    def _load_best_model(self) -> None:
+        """Called after the last step; the model that is kept is made of the average."""
+        if self.state.best_model_checkpoint:
+            self._average.load(Path(self.state.best_model_checkpoint))
 
     def _get_train_sampler(self, train_dataset: Dataset[Any] | None = None) -> Sampler[int]:
         return self._sampler

@@ -85,7 +85,7 @@ def settings_for(tmp_path: Path, tiny_base: Path) -> SettingsMaker:
             "pooling": "mean",
             "learning_rate": 1e-2,
             "head_learning_rate": 1e-2,
-            "freeze_word_embeddings": False,
+            "embedding_learning_rate": 1e-2,
             "report_to": "none",
             **training,
         }
