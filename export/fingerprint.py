@@ -46,10 +46,16 @@ def graph_fingerprint(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def engine_fingerprint(graph: Mapping[str, Any], engine: Engine) -> dict[str, Any]:
+def engine_fingerprint(graph: Mapping[str, Any], engine: Engine, variant: str) -> dict[str, Any]:
     """What the engine depends on, beside its graph's fingerprint."""
     code = files_digest(directory_files(CODE / "engines"), CODE)
-    return {"graph": dict(graph), "engine": engine.NAME, "code": code, "versions": versions(engine.PACKAGES)}
+    return {
+        "graph": dict(graph),
+        "engine": engine.NAME,
+        "variant": variant,
+        "code": code,
+        "versions": versions(engine.PACKAGES),
+    }
 
 
 def release_fingerprint(

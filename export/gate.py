@@ -28,7 +28,7 @@ class Report:
 
     Attributes:
         reference: how good the checkpoint is on these products.
-        comparisons: each graph beside it.
+        comparisons: each graph beside it: float32, then the engine's variants until one passed.
         sources: how many products come from which split.
     """
 
@@ -38,8 +38,8 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether a release may be made."""
-        return all(comparison.passed for comparison in self.comparisons)
+        """Whether a release may be made: of the float32 graph and the last variant of the engine."""
+        return len(self.comparisons) > 1 and self.comparisons[0].passed and self.comparisons[-1].passed
 
     def table(self) -> str:
         """For people."""
@@ -56,36 +56,53 @@ class Report:
         }
 
 
-def check_parity(settings: Settings, checkpoint: Checkpoint, engine: Engine, graph: Path, engine_file: Path) -> Report:
-    """Compare both graphs with the PyTorch checkpoint.
+class ParityGate:
+    """Compares graphs with the PyTorch checkpoint on the same held-out products.
 
     The graphs get their products batched as the server batches them. The checkpoint gets them in other batches, with
     other neighbours and other padding: neither may change an answer, so the comparison covers that too.
 
+    Args:
+        settings: Which products, and how the server batches.
+        checkpoint: Its answers are what graphs must give.
+
     Raises:
         ExportError: The held-out products can't be used.
     """
-    products = load_held_out(settings.build_dir / "catalog", checkpoint, settings.export.parity_products)
-    rule = TagRule.of(checkpoint.taxonomy, checkpoint.thresholds)
-    reference = score(products, checkpoint_scorer(checkpoint), length_runs(products))
-    threads = len(os.sched_getaffinity(0))
-    serving, options = settings.serving, settings.export
-    comparisons = []
-    for name, scorer, limits in (
-        (
-            GRAPH_NAME,
-            onnxruntime_int8.open_scorer(graph, threads),
-            Limits(max_difference=options.max_probability_difference_fp32),
-        ),
-        (engine.NAME, engine.open_scorer(engine_file, threads), engine.limits(options)),
-    ):
+
+    def __init__(self, settings: Settings, checkpoint: Checkpoint) -> None:
+        self._settings = settings
+        self._threads = len(os.sched_getaffinity(0))
+        self._products = load_held_out(settings.build_dir / "catalog", checkpoint, settings.export.parity_products)
+        self._rule = TagRule.of(checkpoint.taxonomy, checkpoint.thresholds)
+        self._reference = score(self._products, checkpoint_scorer(checkpoint), length_runs(self._products))
+        self._comparisons: list[Comparison] = []
+
+    def check_graph(self, graph: Path) -> bool:
+        """Compare the float32 graph; return whether it passed."""
+        limits = Limits(max_difference=self._settings.export.max_probability_difference_fp32)
+        return self._check(GRAPH_NAME, onnxruntime_int8.open_scorer(graph, self._threads), limits)
+
+    def check_engine(self, engine: Engine, variant: str, path: Path) -> bool:
+        """Compare a variant of an engine; return whether it passed."""
+        name = f"{engine.NAME}, {variant}" if len(engine.VARIANTS) > 1 else engine.NAME
+        return self._check(name, engine.open_scorer(path, self._threads), engine.limits(self._settings.export))
+
+    def report(self) -> Report:
+        """What was found so far."""
+        reference = measure(self._reference, self._products, self._rule)
+        return Report(reference, tuple(self._comparisons), self._products.sources)
+
+    def _check(self, name: str, scorer: Scorer, limits: Limits) -> bool:
+        products, serving = self._products, self._settings.serving
         some = products.first(ALONE)
         alone = score(some, scorer, single_runs(some))  # before the others, as the first runs are slower
         started = time.process_time()
         scores = score(products, scorer, served_runs(products, serving.max_batch_size, serving.token_budget))
         seconds = time.process_time() - started
-        comparisons.append(compare(name, scores, alone, reference, products, rule, limits, seconds))
-    return Report(measure(reference, products, rule), tuple(comparisons), products.sources)
+        found = compare(name, scores, alone, self._reference, products, self._rule, limits, seconds)
+        self._comparisons.append(found)
+        return found.passed
 
 
 def checkpoint_scorer(checkpoint: Checkpoint) -> Scorer:

@@ -7,12 +7,8 @@ Each step is left out where its result is there already, made from the same thin
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import logging
-import os
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -34,7 +30,8 @@ from export.fingerprint import (
     release_fingerprint,
     write_stamp,
 )
-from export.gate import Report, check_parity
+from export.gate import ParityGate, Report
+from export.guards import disk_errors, locked
 from export.release import Releases, assemble_repository
 from settings import Settings
 
@@ -43,7 +40,6 @@ logger = logging.getLogger(__name__)
 GRAPH = "model.onnx"
 STAMP = "made-from.json"
 METRICS = ("category_accuracy", "category_macro_f1", "tag_micro_f1", "tag_macro_f1")
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -78,7 +74,7 @@ def export(settings: Settings, target: str = "cpu", *, force: bool = False) -> E
             The releases and `current` are as before.
     """
     engine = find_engine(target)
-    with _disk_errors(settings.build_dir), _locked(settings.build_dir):
+    with disk_errors(settings.build_dir), locked(settings.build_dir):
         releases = Releases(settings.build_dir / "releases")
         releases.clear_leftovers()
         checkpoint = read_checkpoint(settings.build_dir / "checkpoint")
@@ -117,17 +113,21 @@ def _make(
     if force or not _is_made(graph, graph_stamp):
         with _step("ONNX graph in float32", "graph", seconds):
             _make_graph(checkpoint, graph, graph_stamp)
-    engine_stamp = engine_fingerprint(graph_stamp, engine)
-    engine_file = settings.build_dir / "engines" / target / engine.FILE
-    if force or not _is_made(engine_file, engine_stamp):
-        with (
-            _step(f"{engine.NAME} for TARGET={target}", "engine", seconds),
-            staged_directory(engine_file.parent) as new,
-        ):
-            engine.build(graph, new / engine.FILE)
-            write_stamp(new / STAMP, engine_stamp)
-    with _step("Comparison with the checkpoint on held-out products", "parity", seconds):
-        report = check_parity(settings, checkpoint, engine, graph, engine_file)
+    with _step("The checkpoint's answers for held-out products", "parity", seconds):
+        gate = ParityGate(settings, checkpoint)
+        passed = gate.check_graph(graph)
+    variant, engine_file = "", graph
+    for variant in engine.VARIANTS if passed else ():
+        engine_file = settings.build_dir / "engines" / target / variant / engine.FILE
+        stamp = engine_fingerprint(graph_stamp, engine, variant)
+        if force or not _is_made(engine_file, stamp):
+            with _step(f"{engine.NAME}, {variant}", f"engine {variant}", seconds):
+                _make_engine(engine, variant, graph, engine_file, stamp)
+        with _step(f"Comparison of {engine.NAME}, {variant}, with the checkpoint", f"parity {variant}", seconds):
+            passed = gate.check_engine(engine, variant, engine_file)
+        if passed:
+            break
+    report = gate.report()
     _write_report(settings.build_dir / "reports", report)
     if not report.passed:
         raise ExportError(
@@ -139,7 +139,7 @@ def _make(
     logger.info("%s", report.table())
     with _step("Release", "release", seconds), releases.staged() as staging:
         assemble_repository(staging / "model_repository", checkpoint, engine, engine_file)
-        manifest = _manifest(checkpoint, engine, graph, engine_file, report, fingerprint, seconds)
+        manifest = _manifest(checkpoint, engine, variant, graph, engine_file, report, fingerprint, seconds)
         release_id = releases.publish(staging, manifest, target)
     removed = releases.prune(settings.export.keep_releases)
     path = releases.directory / release_id
@@ -155,6 +155,12 @@ def _make_graph(checkpoint: Checkpoint, graph: Path, stamp: Mapping[str, Any]) -
         write_stamp(new / STAMP, stamp)
 
 
+def _make_engine(engine: Engine, variant: str, graph: Path, path: Path, stamp: Mapping[str, Any]) -> None:
+    with staged_directory(path.parent) as new:
+        engine.build(graph, new / engine.FILE, variant)
+        write_stamp(new / STAMP, stamp)
+
+
 def _is_made(path: Path, stamp: Mapping[str, Any]) -> bool:
     return path.is_file() and read_stamp(path.parent / STAMP) == stamp
 
@@ -162,6 +168,7 @@ def _is_made(path: Path, stamp: Mapping[str, Any]) -> bool:
 def _manifest(
     checkpoint: Checkpoint,
     engine: Engine,
+    variant: str,
     graph: Path,
     engine_file: Path,
     report: Report,
@@ -183,6 +190,7 @@ def _manifest(
         "parity": report.as_dict(),
         "engine": {
             "name": engine.NAME,
+            "variant": variant,
             "file": engine.FILE,
             "bytes": engine_file.stat().st_size,
             "sha256": file_digest(engine_file),
@@ -208,45 +216,3 @@ def _step(title: str, name: str, seconds: dict[str, float]) -> Iterator[None]:
     yield
     seconds[name] = time.monotonic() - started
     logger.info("%s: %.1f s", title, seconds[name])
-
-
-@contextmanager
-def _locked(build_dir: Path) -> Iterator[None]:
-    """Hold the build directory's export; it is free again when the process ends, however it ends."""
-    build_dir.mkdir(parents=True, exist_ok=True)
-    with (build_dir / ".export.lock").open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ExportError(f"Another export is writing to {build_dir} right now: wait until it has ended.") from None
-        yield
-
-
-@contextmanager
-def _disk_errors(build_dir: Path) -> Iterator[None]:
-    """Make a sentence of what a disk refuses; what was half written is removed on the way here."""
-    try:
-        yield
-    except ExportError:
-        raise
-    except Exception as error:
-        if _is_full(error):
-            free = shutil.disk_usage(build_dir).free / 1e6
-            raise ExportError(
-                f"The disk of {build_dir} is full ({free:,.0f} MB are free), or a limit on file sizes is reached: make "
-                "room and export again. The releases are as before."
-            ) from error
-        if isinstance(error, OSError) and error.filename:
-            raise ExportError(f"{error.filename} can't be used ({error.strerror}).") from error
-        raise
-
-
-def _is_full(error: BaseException | None) -> bool:
-    """Whether a full disk is the cause; libraries wrap it, some in a text only."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in _NO_SPACE:
-            return True
-        if any(os.strerror(number) in str(error) for number in _NO_SPACE):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

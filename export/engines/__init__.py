@@ -29,15 +29,18 @@ class Engine(Protocol):
     """What tables and the manifest call it."""
     FILE: str
     """What the file is called that `build` writes."""
+    VARIANTS: tuple[str, ...]
+    """Ways to build it, the quickest engine first; the first that passes the parity gate is taken."""
     PACKAGES: tuple[str, ...]
     """Distributions whose versions decide how the engine comes out; the manifest has them."""
 
-    def build(self, graph: Path, path: Path) -> None:
+    def build(self, graph: Path, path: Path, variant: str) -> None:
         """Make the engine.
 
         Args:
             graph: the float32 ONNX graph.
             path: the file to write.
+            variant: one of `VARIANTS`.
 
         Raises:
             ExportError: the graph can't be turned into it.

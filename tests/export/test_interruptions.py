@@ -38,7 +38,7 @@ sys.exit(main(sys.argv[1:]))
 PLACES = [
     ("pipeline", "module.write_stamp"),  # the float32 graph is written, its folder not yet in place
     ("engines.onnxruntime_int8", "module.quantize_rows"),
-    ("pipeline", "module.check_parity"),
+    ("gate", "module.compare"),
     ("release", "module.fill_width"),  # the release is half assembled
     ("release", "module.Releases.switch"),  # it is in its place, and not yet current
 ]
@@ -97,7 +97,7 @@ def test_a_killed_export_leaves_the_former_release_as_it_was(
 
 
 def test_a_second_export_ends_in_a_sentence_while_the_first_one_runs(place: Place) -> None:
-    with running(STOP_AT.format(module="pipeline", place="module.check_parity"), place) as first:
+    with running(STOP_AT.format(module="gate", place="module.compare"), place) as first:
         assert first.stdout is not None
         assert first.stdout.readline() == "stopped\n"
         second = subprocess.run(

@@ -9,11 +9,14 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from google.protobuf import text_format
+from onnx import numpy_helper
 from tokenizers import Tokenizer
 from tritonclient.grpc import model_config_pb2
 
+from export.engines import onnxruntime_int8
 from export.errors import ExportError
 from export.pipeline import export
 from export.release import Releases
@@ -70,11 +73,11 @@ def test_the_manifest_tells_where_a_release_comes_from(exported: Place) -> None:
     assert {"torch", "transformers", "optimum", "onnx", "onnxruntime", "python"} <= set(manifest["versions"])
     assert manifest["parity"]["passed"] and [g["graph"] for g in manifest["parity"]["graphs"]] == [
         "FP32 ONNX",
-        "INT8 ONNX",
+        "INT8 ONNX, fast",
     ]
     assert manifest["parity"]["products"] == {"test": 120, "validation": 40}
     assert manifest["engine"]["int8_products"] > 0
-    assert set(manifest["seconds"]) == {"graph", "engine", "parity"}
+    assert set(manifest["seconds"]) == {"graph", "parity", "engine fast", "parity fast"}
     assert set(manifest) >= {"git_commit", "git_dirty"}
 
 
@@ -99,7 +102,7 @@ def test_force_exports_again(place_with_release: Place) -> None:
     first = current_release(place_with_release.releases).id
     made = export(place_with_release.settings(), force=True)
     assert not made.up_to_date and made.release.name >= first
-    assert set(made.manifest["seconds"]) == {"graph", "engine", "parity"}
+    assert set(made.manifest["seconds"]) == {"graph", "parity", "engine fast", "parity fast"}
 
 
 @pytest.mark.parametrize(
@@ -119,7 +122,7 @@ def test_a_changed_input_is_exported_and_named(
 
 def test_changed_settings_don_t_make_the_graphs_again(place_with_release: Place) -> None:
     made = export(place_with_release.settings(parity_products=50))
-    assert set(made.manifest["seconds"]) == {"parity"}
+    assert set(made.manifest["seconds"]) == {"parity", "parity fast"}
     assert made.manifest["parity"]["products"] == {"test": 50, "validation": 0}
 
 
@@ -142,6 +145,36 @@ def test_a_failing_gate_names_what_failed_and_leaves_the_releases_alone(place_wi
     assert "FAILED  FP32 ONNX: a probability differs by" in message and "PyTorch" in message
     assert place_with_release.files() == before and place_with_release.leftovers() == []
     assert json.loads((place_with_release.build / "reports" / "parity.json").read_text())["passed"] is False
+
+
+def upside_down(monkeypatch: pytest.MonkeyPatch, *variants: str) -> None:
+    """Let some variants of the engine answer the opposite of what they should."""
+    build = onnxruntime_int8.build
+
+    def spoilt(graph: Path, path: Path, variant: str) -> None:
+        build(graph, path, variant)
+        if variant in variants:
+            model = onnx.load(str(path))
+            weight = next(entry for entry in model.graph.initializer if entry.name == "classifier.weight")
+            weight.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(weight), weight.name))
+            onnx.save(model, str(path))
+
+    monkeypatch.setattr(onnxruntime_int8, "build", spoilt)
+
+
+def test_the_careful_variant_is_taken_where_the_fast_one_fails(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    upside_down(monkeypatch, "fast")
+    manifest = export(place.settings()).manifest
+    assert manifest["engine"]["variant"] == "careful"
+    assert [graph["passed"] for graph in manifest["parity"]["graphs"]] == [True, False, True]
+
+
+def test_an_export_fails_where_every_variant_does(place_with_release: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    upside_down(monkeypatch, "fast", "careful")
+    before = place_with_release.files()
+    with pytest.raises(ExportError, match=r"FAILED  INT8 ONNX, careful: .* keep their category"):
+        export(place_with_release.settings(), force=True)
+    assert place_with_release.files() == before
 
 
 def test_a_failing_gate_without_a_release_leaves_none(place: Place) -> None:

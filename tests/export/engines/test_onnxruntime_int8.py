@@ -23,7 +23,7 @@ VOCABULARY = 30_000
 
 @pytest.fixture(scope="module")
 def scorer(exported: Place) -> Scorer:
-    return onnxruntime_int8.open_scorer(exported.build / "engines" / "cpu" / "model.onnx", 1)
+    return onnxruntime_int8.open_scorer(exported.build / "engines" / "cpu" / "fast" / "model.onnx", 1)
 
 
 def test_a_product_s_answer_does_not_depend_on_its_neighbours_or_on_padding(scorer: Scorer) -> None:
@@ -36,17 +36,17 @@ def test_a_product_s_answer_does_not_depend_on_its_neighbours_or_on_padding(scor
 
 
 def test_most_products_of_weights_are_in_int8_and_the_values_are_not(exported: Place) -> None:
-    graph = onnx.load(str(exported.build / "engines" / "cpu" / "model.onnx")).graph
+    graph = onnx.load(str(exported.build / "engines" / "cpu" / "fast" / "model.onnx")).graph
     quantized = [node.name for node in graph.node if node.op_type == "MatMulIntegerToFloat"]
     assert len(quantized) == 2 * 5  # two layers: query, key, attention's output, and the two of the feed-forward part
     assert not any("/self/value/" in name for name in quantized)
-    facts = onnxruntime_int8.facts(exported.build / "engines" / "cpu" / "model.onnx")
+    facts = onnxruntime_int8.facts(exported.build / "engines" / "cpu" / "fast" / "model.onnx")
     assert facts["int8_products"] == 10 and facts["operators"]["LayerNormalization"] > 0
 
 
 def test_the_exact_kernels_answer_what_the_quick_ones_do(exported: Place, tmp_path: Path) -> None:
     (tmp_path / "old").write_text("flags : fpu sse4_2 avx2")
-    path = exported.build / "engines" / "cpu" / "model.onnx"
+    path = exported.build / "engines" / "cpu" / "fast" / "model.onnx"
     session = served_module("session")
     assert session.overflows(tmp_path / "old")
     ids, mask = random_batch([20, 6], VOCABULARY)
@@ -92,7 +92,8 @@ def run(path: Path, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return answer
 
 
-def test_every_vector_has_a_range_of_its_own_and_zeros_stay_zeros(tmp_path: Path) -> None:
+@pytest.mark.parametrize("centred", [False, True])
+def test_every_vector_has_a_range_of_its_own_and_zeros_stay_zeros(tmp_path: Path, centred: bool) -> None:
     random = np.random.default_rng(0)
     weight = random.normal(size=(64, 16)).astype(np.float32)
     weight[:, 3] = 0  # a column without weights has no range either
@@ -100,11 +101,23 @@ def test_every_vector_has_a_range_of_its_own_and_zeros_stay_zeros(tmp_path: Path
     x[0, 1] *= 10_000  # would make a common range useless for all others
     x[1, 2] = 0
     write_product(tmp_path / "float.onnx", weight)
-    assert quantize_rows(tmp_path / "float.onnx", tmp_path / "int8.onnx") == 1
+    assert quantize_rows(tmp_path / "float.onnx", tmp_path / "int8.onnx", centred=centred) == 1
     found, right = run(tmp_path / "int8.onnx", x), x @ weight
     assert (found[1, 2] == 0).all() and (found[..., 3] == 0).all()
     scale = np.abs(x).max(axis=-1, keepdims=True)
     assert (np.abs(found - right) <= 0.15 * scale).all()
+
+
+def test_centred_rows_are_finer_for_vectors_to_one_side_of_0(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    weight = random.normal(size=(256, 32)).astype(np.float32)
+    x = np.maximum(random.normal(size=(1, 50, 256)), 0).astype(np.float32)  # half of it exactly 0, as behind a ReLU
+    write_product(tmp_path / "float.onnx", weight)
+    errors = {}
+    for centred in (False, True):
+        quantize_rows(tmp_path / "float.onnx", tmp_path / "int8.onnx", centred=centred)
+        errors[centred] = np.abs(run(tmp_path / "int8.onnx", x) - x @ weight).mean()
+    assert errors[True] < errors[False]
 
 
 def test_a_product_that_is_kept_is_as_it_was(tmp_path: Path) -> None:
@@ -121,4 +134,4 @@ def test_a_graph_without_products_is_refused(tmp_path: Path) -> None:
     graph = helper.make_graph([helper.make_node("Abs", ["x"], ["y"])], "none", [value], [other])
     onnx.save(helper.make_model(graph), str(tmp_path / "none.onnx"))
     with pytest.raises(ExportError, match="no matrix product"):
-        onnxruntime_int8.build(tmp_path / "none.onnx", tmp_path / "int8.onnx")
+        onnxruntime_int8.build(tmp_path / "none.onnx", tmp_path / "int8.onnx", "fast")
