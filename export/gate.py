@@ -44,7 +44,10 @@ class Report:
     def table(self) -> str:
         """For people."""
         products = " and ".join(f"{count:,} {split}" for split, count in self.sources.items() if count)
-        return f"On {products} products:\n{format_table(self.reference, self.comparisons)}"
+        lines = [f"On {products} products:", format_table(self.reference, self.comparisons)]
+        if self.passed and not all(comparison.passed for comparison in self.comparisons):
+            lines.append(f"So {self.comparisons[-1].graph}, is released, which passed.")
+        return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
         """For the manifest."""

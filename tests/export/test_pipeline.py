@@ -167,6 +167,7 @@ def test_the_careful_variant_is_taken_where_the_fast_one_fails(place: Place, mon
     manifest = export(place.settings()).manifest
     assert manifest["engine"]["variant"] == "careful"
     assert [graph["passed"] for graph in manifest["parity"]["graphs"]] == [True, False, True]
+    assert "So INT8 ONNX, careful, is released" in (place.build / "reports" / "parity.txt").read_text()
 
 
 def test_an_export_fails_where_every_variant_does(place_with_release: Place, monkeypatch: pytest.MonkeyPatch) -> None:
