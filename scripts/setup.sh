@@ -59,6 +59,16 @@ version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
     fail "$python can't make virtual environments: its module venv is missing." \
         "Install it, on Debian and Ubuntu with 'apt-get install python$version-venv'."
 
+# The bundled server runs models with it. Debian's own Python comes without; others have it in a folder of their own.
+"$python" -c '
+import ctypes, os, sys, sysconfig
+name = "libpython%d.%d.so.1.0" % sys.version_info[:2]
+folders = [sysconfig.get_config_var("LIBDIR") or "", os.path.join(sys.base_prefix, "lib")]
+any(os.path.exists(os.path.join(folder, name)) for folder in folders) or ctypes.CDLL(name)
+' 2>/dev/null ||
+    fail "$python comes without its shared library libpython$version.so.1.0, which the bundled server needs." \
+        "Install it, on Debian and Ubuntu with 'apt-get install libpython$version'."
+
 # An environment that is whole is only brought up to date. One that a set-up left half-made, or that was made by another
 # Python or moved here from elsewhere, is made anew: pip takes a package that is half there for installed.
 whole=no

@@ -12,7 +12,9 @@ import importlib.util
 import os
 import shutil
 import sys
+import sysconfig
 import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,15 +101,17 @@ def prepare_backends(bundle: Bundle, cache: Path | None = None) -> Path:
         raise ServingError(_unsupported_python(bundle, python))
     cache = cache or cache_directory()
     target = cache / f"triton-backends-{bundle.version}-py{python[0]}.{python[1]}-{_digest(bundle.root)}"
-    if target.exists():
-        return target
     try:
+        if target.exists():
+            _link_library(target)
+            return target
         cache.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=".backends-", dir=cache))
         try:
             made = staging / "backends"
             shutil.copytree(bundle.root / "backends", made, ignore=shutil.ignore_patterns("__pycache__"))
             shutil.copy2(stub, made / "python")
+            _link_library(made)
             try:
                 made.rename(target)
             except OSError:
@@ -121,6 +125,34 @@ def prepare_backends(bundle: Bundle, cache: Path | None = None) -> Path:
             "Set XDG_CACHE_HOME to a folder that can be written."
         ) from None
     return target
+
+
+def stub_libraries(backends: Path) -> Path:
+    """The folder in which the stub finds this Python's shared library, where that lies outside the system's folders."""
+    return backends / "python"
+
+
+def library_name() -> str:
+    """The shared library that the stub is linked with."""
+    return f"libpython{sys.version_info.major}.{sys.version_info.minor}.so.1.0"
+
+
+def own_library() -> Path | None:
+    """The shared library that belongs to this very Python; None where it has been built without one."""
+    folders = (sysconfig.get_config_var("LIBDIR"), Path(sys.base_prefix) / "lib")
+    paths = (Path(folder) / library_name() for folder in folders if folder)
+    return next((path for path in paths if path.exists()), None)
+
+
+def _link_library(backends: Path) -> None:
+    """Puts this Python's library beside the stub, and nothing else of its folder, which may hold a C++ library too."""
+    library = own_library()
+    link = stub_libraries(backends) / library_name()
+    if library is None or (link.is_symlink() and link.readlink() == library):
+        return
+    fresh = link.with_name(f".{link.name}.{os.getpid()}-{threading.get_ident()}")
+    fresh.symlink_to(library)
+    fresh.replace(link)
 
 
 def supported_pythons(bundle: Bundle) -> list[str]:

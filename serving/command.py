@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from serving.bundle import Bundle
+from serving.bundle import Bundle, stub_libraries
 from settings import ServingSettings
 
 
@@ -49,10 +49,12 @@ def server_command(
     ]
 
 
-def server_environment(bundle: Bundle) -> dict[str, str]:
+def server_environment(bundle: Bundle, backends: Path) -> dict[str, str]:
     """This process's environment, changed so that the server finds its libraries and its models this Python."""
     environment = dict(os.environ)
-    environment["LD_LIBRARY_PATH"] = _joined(str(bundle.libraries), environment.get("LD_LIBRARY_PATH"))
+    environment["LD_LIBRARY_PATH"] = _joined(
+        f"{bundle.libraries}:{stub_libraries(backends)}", environment.get("LD_LIBRARY_PATH")
+    )
     environment["PATH"] = _joined(str(Path(sys.executable).parent), environment.get("PATH"))
     environment["VIRTUAL_ENV"] = sys.prefix
     environment["PYTHONDONTWRITEBYTECODE"] = "1"  # a release's folder stays as it was exported

@@ -12,6 +12,8 @@ _NOISE = re.compile(r"CUDA|Cuda|NVML|DCGM|pinned memory|pinned system memory|GPU
 _SEVERITY = re.compile(r"^([IWE])\d{4} \d\d:\d\d:\d\d\.\d+ \d+ \S+\] ?")
 _LOAD_FAILURE = re.compile(r"failed to load '([^']+)' version \d+: (.*)")
 
+_MISSING_LIBRARY = re.compile(r"error while loading shared libraries: ([^:]+)")
+
 
 def is_noise(line: str) -> bool:
     """Whether a line only says that there is no GPU."""
@@ -36,6 +38,9 @@ def failure_cause(text: str) -> str:
         match = _LOAD_FAILURE.search(line)
         if match:
             return f"The model {match.group(1)} can't be loaded: {_own_words(match.group(2))}."
+    missing = [match.group(1) for line in lines if (match := _MISSING_LIBRARY.search(line))]
+    if missing:
+        return f"A shared library is missing: {missing[0]}."
     errors = [_own_words(_SEVERITY.sub("", line)) for line in lines if is_serious(line) and line.startswith("E")]
     # Triton's last words stand without a severity.
     last = [_own_words(line) for line in lines if line.startswith("error: ")]

@@ -8,11 +8,12 @@ import os
 import platform
 import shutil
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from serving.bundle import Bundle, supported_pythons
+from serving.bundle import Bundle, library_name, own_library, supported_pythons
 from serving.errors import ServingError
 from serving.releases import Release
 from serving.repository import Processes
@@ -45,11 +46,31 @@ def check_machine(bundle: Bundle) -> None:
             f"{', '.join(supported_pythons(bundle))}. Set the project up with one of 3.10, 3.11 and 3.12: "
             "`make setup PYTHON=python3.11`."
         )
+    check_python_library()
     version = importlib.metadata.version("numpy")
     if int(version.partition(".")[0]) >= 2:
         raise ServingError(
             f"numpy {version} is installed; the server's models break on it at the first text. "
             "Install the pinned version: `make setup`."
+        )
+
+
+def check_python_library() -> None:
+    """Checks that the shared library of this Python is there: many systems have a Python without it.
+
+    Raises:
+        ServingError: It is missing.
+    """
+    name = library_name()
+    if own_library() is not None:
+        return
+    # Asked in a process of its own: a second Python inside this one is nothing to play with.
+    program = f"import ctypes; ctypes.CDLL({name!r})"
+    if subprocess.run([sys.executable, "-c", program], stderr=subprocess.DEVNULL, check=False).returncode:
+        package = name.removesuffix(".so.1.0")
+        raise ServingError(
+            f"The bundled Triton server runs models with Python's shared library {name}, and this system has none. "
+            f"Install it, on Debian and Ubuntu with `apt-get install {package}`."
         )
 
 

@@ -150,7 +150,7 @@ class Supervisor:
         offset = self._files.log.stat().st_size
         command = server_command(bundle, backends, self._files.repository, self._serving, self._files.shm_prefix)
         with self._files.log.open("ab") as log:
-            self._process = spawn_dependent(command, server_environment(bundle), log)
+            self._process = spawn_dependent(command, server_environment(bundle, backends), log)
         self._server = ProcessId.of(self._process.pid)
         self._write_state("starting", release, problem, restarts)
         try:

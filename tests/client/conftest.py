@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
-import shutil
 import signal
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -18,20 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from serving.bundle import find_bundle, prepare_backends
+from serving.command import server_environment
 from serving.temporary import free_ports
 
 REPOSITORY = Path(__file__).parent / "stub_repository"
-
-
-def prepare_backends(directory: Path) -> Path:
-    """The Python backend with the stub of this Python, as the server wants them laid out."""
-    spec = importlib.util.find_spec("pytriton")
-    assert spec is not None and spec.origin is not None, "nvidia-pytriton is not installed"
-    wheel = Path(spec.origin).parent / "tritonserver"
-    shutil.copytree(wheel / "backends", directory)
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    shutil.copy2(wheel / "python_backend_stubs" / version / "triton_python_backend_stub", directory / "python")
-    return directory
 
 
 @dataclass
@@ -58,16 +46,12 @@ class Triton:
         """Starts the server unless it runs, and returns when it is ready; a later start uses the same ports."""
         if self.process is not None:
             return self
-        wheel = self.backends_wheel()
+        bundle = find_bundle()
         if not self.http_port:
             self.http_port, self.grpc_port = free_ports(2)
-        environment = {
-            **os.environ,
-            "LD_LIBRARY_PATH": str(wheel.parents[1] / "nvidia_pytriton.libs"),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        }
+        environment = server_environment(bundle, self.backends)
         command = [
-            str(wheel / "bin" / "tritonserver"), "--model-repository", str(REPOSITORY),
+            str(bundle.executable), "--model-repository", str(REPOSITORY),
             "--backend-directory", str(self.backends), "--http-address", "127.0.0.1", "--grpc-address", "127.0.0.1",
             "--http-port", str(self.http_port), "--grpc-port", str(self.grpc_port), "--allow-metrics", "false",
             "--backend-config", f"python,shm-region-prefix-name=client{self.http_port}-",
@@ -76,13 +60,6 @@ class Triton:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
         self.wait_ready()
         return self
-
-    @staticmethod
-    def backends_wheel() -> Path:
-        """Where the wheel keeps the server."""
-        spec = importlib.util.find_spec("pytriton")
-        assert spec is not None and spec.origin is not None
-        return Path(spec.origin).parent / "tritonserver"
 
     def wait_ready(self) -> None:
         """Polls the readiness address until it answers, or fails with the end of the server's log."""
@@ -113,7 +90,7 @@ class Triton:
 @pytest.fixture(scope="session")
 def backends(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The server's backend directory."""
-    return prepare_backends(tmp_path_factory.mktemp("triton") / "backends")
+    return prepare_backends(find_bundle(), tmp_path_factory.mktemp("triton"))
 
 
 @pytest.fixture(scope="session")

@@ -79,7 +79,7 @@ class Machine:
         return path.read_text().splitlines() if path.exists() else []
 
 
-def python(version: str, *, venv: bool = True, pip: str = "exit 0") -> str:
+def python(version: str, *, venv: bool = True, library: bool = True, pip: str = "exit 0") -> str:
     """A Python of a version: it answers the script's questions and makes an environment whose pip does as told."""
     supported = version in ("3.10", "3.11", "3.12")
     inner = (
@@ -89,6 +89,7 @@ def python(version: str, *, venv: bool = True, pip: str = "exit 0") -> str:
     return f"""case "$*" in
 *version_info*"<="*) exit {int(not supported)} ;;
 *"import venv, ensurepip"*) exit {int(not venv)} ;;
+*"import ctypes"*) exit {int(not library)} ;;
 *version_info*) echo {version} ;;
 *--version*) echo Python {version}.9 ;;
 *"-m venv"*)
@@ -133,6 +134,7 @@ def test_everything_pinned_is_installed_and_only_then_it_counts_as_complete(mach
         ("getconf", "exit 1", r"needs glibc 2\.35 or newer, and this system has another C library"),
         ("df", "echo h; echo disk 1 1 900 1% /", "only 900 MiB are free in .* needs 5000 MiB. Free some, or put it"),
         ("python3.11", python("3.11", venv=False), "its module venv is missing.*apt-get install python3.11-venv"),
+        ("python3.11", python("3.11", library=False), r"libpython3\.11\.so\.1\.0, .*apt-get install libpython3\.11'"),
         ("python3.11", "exit 127", "no Python 3.10, 3.11 or 3.12 was found .no python3 at all.*apt-get install"),
     ],
 )  # fmt: skip

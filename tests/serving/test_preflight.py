@@ -10,11 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from serving.bundle import Bundle, find_bundle, prepare_backends, supported_pythons
+from serving.bundle import Bundle, find_bundle, library_name, prepare_backends, stub_libraries, supported_pythons
 from serving.control import start
 from serving.errors import ServingError
 from serving.logs import failure_cause, readable
-from serving.preflight import check_glibc, check_machine, check_ports, check_release, check_shared_memory
+from serving.preflight import (
+    check_glibc,
+    check_machine,
+    check_ports,
+    check_python_library,
+    check_release,
+    check_shared_memory,
+)
 from serving.releases import Release, current_release
 from serving.repository import Processes, plan_processes, read_config, render_repository
 from settings import ServingSettings
@@ -113,6 +120,30 @@ def test_without_the_wheel_the_command_that_installs_it_is_named(monkeypatch: py
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ServingError, match=r"nvidia-pytriton is missing from .* Run `make setup`"):
         find_bundle()
+
+
+def test_a_python_without_its_shared_library_is_refused_with_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.preflight.own_library", lambda: None)
+    monkeypatch.setattr("serving.preflight.library_name", lambda: "libpython3.99.so.1.0")
+    with pytest.raises(ServingError, match=r"libpython3\.99\.so\.1\.0, .* `apt-get install libpython3\.99`"):
+        check_python_library()
+
+
+def test_the_library_of_this_python_lies_beside_the_stub_even_after_another_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("old", "new", "new"):
+        library = tmp_path / name / library_name()
+        library.parent.mkdir(exist_ok=True)
+        library.touch()
+        monkeypatch.setattr("serving.bundle.own_library", lambda library=library: library)
+        backends = prepare_backends(find_bundle(), tmp_path / "cache")
+        assert (stub_libraries(backends) / library_name()).readlink() == library
+
+
+def test_a_missing_library_is_the_cause_that_is_told() -> None:
+    log = "stub: error while loading shared libraries: libpython3.10.so.1.0: cannot open shared object file: No such\n"
+    assert failure_cause(log) == "A shared library is missing: libpython3.10.so.1.0."
 
 
 def test_pythons_are_listed_in_the_order_of_their_numbers(tmp_path: Path) -> None:
