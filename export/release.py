@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +122,9 @@ class Releases:
         """
         now = datetime.now(timezone.utc)
         content = directory_digest(staging / "model_repository")
-        release_id = f"{now:%Y%m%dT%H%M%SZ}-{target}-{content[:8]}"
+        # Two exports of the same content in one second would have one id; the later one sorts behind the earlier.
+        while (self.directory / (release_id := f"{now:%Y%m%dT%H%M%SZ}-{target}-{content[:8]}")).exists():
+            now += timedelta(seconds=1)
         head = {"id": release_id, "target": target, "created": f"{now:%Y-%m-%dT%H:%M:%SZ}", "content": content}
         _write_json(staging / MANIFEST, {**head, **manifest})
         for path in sorted(staging.rglob("*")):

@@ -101,7 +101,7 @@ def test_a_second_run_finds_all_up_to_date(place_with_release: Place) -> None:
 def test_force_exports_again(place_with_release: Place) -> None:
     first = current_release(place_with_release.releases).id
     made = export(place_with_release.settings(), force=True)
-    assert not made.up_to_date and made.release.name >= first
+    assert not made.up_to_date and made.release.name > first  # the same content, maybe within the same second
     assert set(made.manifest["seconds"]) == {"graph", "parity", "engine fast", "parity fast"}
 
 
