@@ -22,6 +22,7 @@ from sklearn.svm import LinearSVC
 
 from catalog.prepared import Example
 from catalog.taxonomy import Taxonomy
+from catalog.thresholds import choose_thresholds
 
 Floats = NDArray[np.float32]
 
@@ -123,7 +124,7 @@ class LinearBaseline:
         self._calibrate(held_out, held_out_categories, held_out_tags)
         self.thresholds = np.full(columns[1], 0.5, dtype=np.float32)
         if validation:
-            self._choose_thresholds(held_out, held_out_tags)
+            self.thresholds = choose_thresholds(self._tag_probabilities(held_out), held_out_tags)
         else:
             self._fit_machines(matrix, categories, tags, columns)
         return self
@@ -171,12 +172,6 @@ class LinearBaseline:
                 if curve.coef_[0, 0] > 0:
                     self._scales[column] = curve.coef_[0, 0], curve.intercept_[0]
 
-    def _choose_thresholds(self, matrix: csr_matrix, tags: NDArray[np.bool_]) -> None:
-        probabilities = self._tag_probabilities(matrix)
-        for column in range(tags.shape[1]):
-            if tags[:, column].sum() >= _MIN_CALIBRATION_POSITIVES:
-                self.thresholds[column] = best_threshold(probabilities[:, column], tags[:, column])
-
     def _category_probabilities(self, matrix: csr_matrix) -> Floats:
         probabilities: Floats = softmax(self._category_machine.margins(matrix) * self._temperature, axis=1)
         return probabilities.astype(np.float32)
@@ -218,24 +213,6 @@ class _Machines:
         """Return the signed margin of every column, float64 [N, columns]."""
         margins: NDArray[np.float64] = np.asarray(matrix @ self._coefficients.T) + self._intercepts
         return margins
-
-
-def best_threshold(probabilities: Floats, labels: NDArray[np.bool_]) -> float:
-    """Return the threshold with the highest F1, half-way between two neighbouring probabilities.
-
-    Args:
-        probabilities: float [N] of one tag.
-        labels: bool [N], with at least one positive.
-    """
-    order = np.argsort(-probabilities, kind="stable")
-    ranked = probabilities[order]
-    hits = np.cumsum(labels[order])
-    f1 = 2 * hits / (np.arange(1, len(ranked) + 1) + labels.sum())
-    # Equal probabilities are cut together: only the last of them is a possible cut.
-    f1[:-1][ranked[:-1] == ranked[1:]] = -1.0
-    last = int(np.argmax(f1))
-    below = ranked[last + 1] if last + 1 < len(ranked) else 0.0
-    return float((ranked[last] + below) / 2)
 
 
 def _log_loss(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:

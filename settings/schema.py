@@ -64,7 +64,7 @@ class TrainingSettings(Section):
     """`auto`: mean for sentence-transformers bases, cls for others."""
     max_length: Annotated[int, Field(ge=8)] = 96
     """Tokens a text is cut at, in training and in serving."""
-    epochs: Annotated[int, Field(ge=1)] = 5
+    epochs: Annotated[int, Field(ge=1)] = 4
     """Most passes over the training products; early stopping may end sooner."""
     min_steps: Annotated[int, Field(ge=0)] = 300
     """Small catalogues train for more epochs, until this many optimizer steps."""
@@ -84,6 +84,8 @@ class TrainingSettings(Section):
     """The model that is kept is the weights' moving average; this share of it stays at each step. 0: no average."""
     dropout: Share = 0.1
     """Share of the encoder's hidden numbers and of the pooled vector left out at random during training."""
+    token_dropout: Share = 0.1
+    """Share of the training texts' tokens hidden at random: a product is learnt by more than one word of it."""
     category_loss_weight: Annotated[float, Field(ge=0)] = 1.0
     """What the category counts in the loss."""
     tag_loss_weight: Annotated[float, Field(ge=0)] = 1.0

@@ -112,6 +112,35 @@ def pad(rows: Sequence[npt.NDArray[np.int32]], pad_token_id: int) -> tuple[torch
     return torch.from_numpy(ids), torch.from_numpy(mask)
 
 
+@dataclass(frozen=True)
+class TokenDropout:
+    """Hides tokens at random, so that a product is learnt by more than the one word that gives it away.
+
+    Attributes:
+        share: of the tokens that are hidden.
+        hidden_id: what stands in their place.
+        kept_ids: the special tokens, which are never hidden.
+    """
+
+    share: float
+    hidden_id: int
+    kept_ids: tuple[int, ...]
+
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerBase, share: float) -> TokenDropout:
+        """Make it with a tokenizer's own special tokens; without a mask token the unknown token hides."""
+        hidden = tokenizer.mask_token_id if tokenizer.mask_token_id is not None else tokenizer.unk_token_id
+        return cls(share if hidden is not None else 0.0, int(hidden or 0), tuple(tokenizer.all_special_ids))
+
+    def __call__(self, ids: torch.Tensor) -> torch.Tensor:
+        """Return the token ids [B, L] with some of them hidden."""
+        if not self.share:
+            return ids
+        hidden = torch.rand(ids.shape, device=ids.device) < self.share
+        hidden &= ~torch.isin(ids, torch.tensor(self.kept_ids, device=ids.device))
+        return ids.masked_fill(hidden, self.hidden_id)
+
+
 class LengthGroupedSampler(Sampler[int]):
     """Draws every row once an epoch, at random, rows of similar length next to each other.
 

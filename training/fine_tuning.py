@@ -32,7 +32,7 @@ from settings import TrainingSettings
 from training.averaging import WeightAverage
 from training.base import BaseModel
 from training.checkpoint import label_names
-from training.data import EncodedExamples
+from training.data import EncodedExamples, TokenDropout
 from training.errors import TrainingError
 from training.losses import ProductTaggingLoss, category_weights, prior_log_odds, tag_positive_weights
 from training.modeling_product_tagging import BertForProductTagging, ProductTaggingConfig
@@ -118,6 +118,7 @@ def fine_tune(
             "classifier.": settings.head_learning_rate,
             WORD_EMBEDDINGS: settings.embedding_learning_rate,
         },
+        token_dropout=TokenDropout.of(tokenizer, settings.token_dropout),
         average=average,
         callbacks=callbacks,
     )

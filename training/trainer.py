@@ -23,11 +23,11 @@ from transformers import (
     TrainingArguments,
 )
 
+from catalog.thresholds import best_common_threshold
 from training.averaging import WeightAverage
-from training.data import EncodedExamples, LengthGroupedSampler, PaddingCollator
+from training.data import EncodedExamples, LengthGroupedSampler, PaddingCollator, TokenDropout
 from training.evaluation import category_macro_f1, micro_f1
 from training.losses import ProductTaggingLoss
-from training.thresholds import best_common_threshold
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +46,7 @@ class ProductTaggingTrainer(Trainer):
         loss: the loss over a batch.
         pad_token_id: what fills the short rows of a batch.
         learning_rates: of the parts that don't learn at `args.learning_rate`: beginning of a parameter's name → rate.
+        token_dropout: hides tokens of the training texts.
         average: keeps the averaged weights, which are evaluated, and of which the best are kept.
     """
 
@@ -58,11 +59,13 @@ class ProductTaggingTrainer(Trainer):
         loss: ProductTaggingLoss,
         pad_token_id: int,
         learning_rates: Mapping[str, float],
+        token_dropout: TokenDropout,
         average: WeightAverage,
         callbacks: Sequence[TrainerCallback] = (),
     ) -> None:
         self._loss = loss
         self._learning_rates = learning_rates
+        self._token_dropout = token_dropout
         self._average = average
         # A batch of one process is a stretch of the effective batch, so that any number of processes sees the same one.
         self._sampler = LengthGroupedSampler(train.lengths, args.train_batch_size * args.world_size, args.seed)
@@ -86,7 +89,8 @@ class ProductTaggingTrainer(Trainer):
     ) -> Any:
         """Return the scalar loss of a batch, and the logits [B, C + T] with it when they are asked for."""
         targets = [inputs[name] for name in TARGETS]
-        outputs = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
+        ids = self._token_dropout(inputs["input_ids"]) if model.training else inputs["input_ids"]
+        outputs = model(input_ids=ids, attention_mask=inputs["attention_mask"])
         loss = self._loss(outputs.logits, *targets)
         return (loss, {"loss": loss, "logits": outputs.logits}) if return_outputs else loss
 

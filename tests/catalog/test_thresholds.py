@@ -1,31 +1,38 @@
-"""Thresholds: each tag's own where the validation part can tell, the common one elsewhere."""
+"""Thresholds: each tag's own as far as its products can tell, the common one for the rest."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from training.thresholds import DEFAULT_THRESHOLD, best_common_threshold, choose_thresholds
+from catalog.thresholds import COMMON_WEIGHT, DEFAULT_THRESHOLD, best_common_threshold, choose_thresholds
 
 
-def test_a_tag_gets_the_threshold_that_separates_its_products() -> None:
-    tags = np.array([[1, 0]] * 6 + [[0, 1]] * 6, dtype=bool)
-    probabilities = np.where(tags, [0.3, 0.9], [0.1, 0.7]).astype(np.float32)
+def two_tags(count: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    """Two tags of `count` products each, which other probabilities tell apart."""
+    tags = np.repeat([[True, False], [False, True]], count, axis=0)
+    return np.where(tags, [0.3, 0.9], [0.1, 0.7]).astype(np.float32), tags
+
+
+def test_a_tag_of_many_products_gets_the_threshold_that_separates_them() -> None:
+    probabilities, tags = two_tags(5000)
     thresholds = choose_thresholds(probabilities, tags)
     assert thresholds.dtype == np.float32
-    assert thresholds.tolist() == pytest.approx([0.2, 0.8])
+    assert thresholds.tolist() == pytest.approx([0.2, 0.8], abs=0.02)
     assert ((probabilities >= thresholds) == tags).all()
 
 
-def test_a_tag_of_few_products_takes_the_common_threshold() -> None:
-    tags = np.zeros((20, 2), dtype=bool)
-    tags[:10, 0] = True
-    tags[0, 1] = True
-    probabilities = np.where(tags, 0.6, 0.2).astype(np.float32)
-    probabilities[0, 1] = 0.05
-    own, common = choose_thresholds(probabilities, tags)
-    assert own == pytest.approx(0.4)
-    assert common == pytest.approx(best_common_threshold(probabilities, tags))
+def test_a_tag_of_few_products_stays_near_the_common_threshold() -> None:
+    probabilities, tags = two_tags(10)
+    common = best_common_threshold(probabilities, tags)
+    expected = [(10 * own + COMMON_WEIGHT * common) / (10 + COMMON_WEIGHT) for own in (0.2, 0.8)]
+    assert choose_thresholds(probabilities, tags).tolist() == pytest.approx(expected)
+
+
+def test_a_tag_of_next_to_no_products_takes_the_common_threshold() -> None:
+    probabilities, tags = two_tags(4)
+    common = best_common_threshold(probabilities, tags)
+    assert choose_thresholds(probabilities, tags).tolist() == pytest.approx([common] * 2)
 
 
 def test_without_a_tagged_product_every_threshold_is_the_default() -> None:

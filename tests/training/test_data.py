@@ -6,13 +6,14 @@ from itertools import chain, pairwise
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.prepared import Example
 from catalog.taxonomy import Label, Taxonomy
 from training.base import resolve_base
-from training.data import EncodedExamples, LengthGroupedSampler, PaddingCollator, encode_labels
+from training.data import EncodedExamples, LengthGroupedSampler, PaddingCollator, TokenDropout, encode_labels
 
 TAXONOMY = Taxonomy((Label("food"), Label("home")), (Label("tea"), Label("wood")))
 EXAMPLES = [
@@ -90,3 +91,14 @@ def test_every_number_of_processes_sees_the_same_effective_batches(processes: in
         list(chain.from_iterable(local[start : start + processes])) for start in range(0, len(local), processes)
     ]
     assert effective == [order[start : start + 32] for start in range(0, len(order), 32)]
+
+
+def test_token_dropout_hides_the_share_it_is_told_and_no_special_token() -> None:
+    tokenizer = resolve_base("english", 64).tokenizer(64)
+    dropout = TokenDropout.of(tokenizer, 0.25)
+    ids = torch.tensor([[tokenizer.cls_token_id, *[2000] * 400, tokenizer.sep_token_id, tokenizer.pad_token_id]] * 5)
+    torch.manual_seed(0)
+    hidden = dropout(ids) == tokenizer.mask_token_id
+    assert hidden[:, 1:-2].float().mean().item() == pytest.approx(0.25, abs=0.03)
+    assert not hidden[:, [0, -2, -1]].any()
+    assert TokenDropout.of(tokenizer, 0.0)(ids) is ids
