@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     # Asked to end politely, it ends as with Ctrl-C, and takes with it what it has started.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _run(load_settings(options.config, [*DEFAULTS, *options.set]))
     except KeyboardInterrupt:
@@ -52,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ServingError, SettingsError, StageError, TaggerError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    finally:
+        signal.signal(signal.SIGTERM, former)
     return 0
 
 

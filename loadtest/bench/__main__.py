@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _run(load_settings(options.config, options.set))
     except KeyboardInterrupt:
@@ -55,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (BenchError, PreparedCatalogError, ServingError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    finally:
+        signal.signal(signal.SIGTERM, former)
     return 0
 
 

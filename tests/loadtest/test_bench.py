@@ -64,7 +64,7 @@ def arguments(build: Path, *more: str) -> list[str]:
     """The command line for a build directory."""
     http, grpc, metrics = free_ports(3)
     pairs = [
-        f"build_dir={build}", "bench.seconds=0.3", "bench.rounds=1", "bench.clients=[1, 2]", "serving.instances=1",
+        f"build_dir={build}", "bench.seconds=1", "bench.rounds=1", "bench.clients=[1, 2]", "serving.instances=1",
         f"serving.http_port={http}", f"serving.grpc_port={grpc}", f"serving.metrics_port={metrics}", *more,
     ]  # fmt: skip
     return [word for pair in pairs for word in ("--set", pair)]
