@@ -25,10 +25,9 @@ def staged_directory(target: Path) -> Iterator[Path]:
     Raises:
         CatalogError: Another run is filling the same directory now.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     staging = target.parent / f".{target.name}.new"
     former = target.parent / f".{target.name}.old"
-    with _locked(target.parent / f".{target.name}.lock", target):
+    with locked(target):
         if former.exists():
             if target.exists():
                 shutil.rmtree(former)
@@ -49,8 +48,17 @@ def staged_directory(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _locked(path: Path, target: Path) -> Iterator[None]:
-    with path.open("w") as stream:
+def locked(target: Path) -> Iterator[None]:
+    """Holds a lock beside a directory while the block runs; it is free again when the process ends, however it ends.
+
+    Args:
+        target: The directory that only one process may write; it need not exist.
+
+    Raises:
+        CatalogError: Another process holds it.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (target.parent / f".{target.name}.lock").open("w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -89,7 +89,7 @@ def fine_tune(
         fingerprint: a run goes on only where the former one in `directory` had the same.
 
     Raises:
-        TrainingError: The batch can't be shared among the processes, the disk is full, or a logger isn't installed.
+        TrainingError: The batch can't be shared among the processes, or a logger isn't installed.
     """
     arguments = _arguments(settings, len(train), len(validation), directory, logs)
     resume = _find_interrupted(directory, fingerprint, arguments)
@@ -123,10 +123,7 @@ def fine_tune(
         callbacks=callbacks,
     )
     started = time.monotonic()
-    try:
-        trainer.train(resume_from_checkpoint=resume)
-    except (OSError, RuntimeError) as error:
-        raise _translated(error, directory) from error
+    trainer.train(resume_from_checkpoint=resume)
     average.copy_to(model)
     state = trainer.state
     facts = {
@@ -280,15 +277,3 @@ def _computes_in_bf16(precision: str) -> bool:
     except OSError:
         return False
     return "avx512_bf16" in flags or "amx_bf16" in flags
-
-
-def _translated(error: OSError | RuntimeError, directory: Path) -> Exception:
-    """A sentence for a full disk, which PyTorch reports as a RuntimeError of its zip writer; others stay themselves."""
-    told = str(error)
-    if "No space left" in told or "PytorchStreamWriter failed" in told or "enforce fail at inline_container" in told:
-        free = shutil.disk_usage(directory).free / 2**20
-        return TrainingError(
-            f"The disk with {directory} is full ({free:.0f} MiB free): free some and run the same command again; it "
-            "goes on from the last checkpoint."
-        )
-    return error

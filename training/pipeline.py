@@ -9,6 +9,7 @@ import platform
 import resource
 import shutil
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,7 +22,7 @@ import transformers
 from transformers import PreTrainedTokenizerBase
 
 from catalog.prepared import SPLITS, Example, read_split
-from catalog.publish import staged_directory
+from catalog.publish import locked, staged_directory
 from catalog.taxonomy import Taxonomy
 from catalog.thresholds import choose_thresholds
 from settings import Settings
@@ -30,7 +31,7 @@ from training.base import BaseModel, resolve_base
 from training.calibration import Calibration, fit_calibration
 from training.checkpoint import digest_of, read_fingerprint, write_checkpoint
 from training.data import EncodedExamples, encode_labels
-from training.errors import TrainingError
+from training.errors import TrainingError, full_disk_told
 from training.evaluation import Answers, confusion
 from training.fine_tuning import FineTuned, fine_tune
 from training.inference import predict_logits, probabilities_of
@@ -79,6 +80,7 @@ def train(settings: Settings, *, force: bool = False) -> Trained | None:
 
     Raises:
         TrainingError: the run can't be done; `PreparedCatalogError`, `TaxonomyError` and `BaseModelError` likewise.
+        CatalogError: another run trains in the same build directory.
     """
     catalog, target = settings.build_dir / "catalog", settings.build_dir / "checkpoint"
     base = resolve_base(settings.training.base, settings.training.max_length)
@@ -91,6 +93,15 @@ def train(settings: Settings, *, force: bool = False) -> Trained | None:
     if not parts["train"]:
         raise TrainingError(f"{catalog}/train.jsonl holds no product: there is nothing to train on.")
 
+    first = int(os.environ.get("RANK", "0")) == 0
+    with full_disk_told(settings.build_dir), locked(settings.build_dir / "training") if first else nullcontext():
+        return _train(settings, base, parts, fingerprint)
+
+
+def _train(
+    settings: Settings, base: BaseModel, parts: Mapping[str, list[Example]], fingerprint: Mapping[str, Any]
+) -> Trained | None:
+    catalog, target = settings.build_dir / "catalog", settings.build_dir / "checkpoint"
     material = _encode(
         parts, Taxonomy.from_json(catalog / "taxonomy.json"), base.tokenizer(settings.training.max_length)
     )

@@ -16,7 +16,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from catalog.publish import staged_directory
+from catalog.publish import locked
 from catalog.readers import CatalogError
 from serving.processes import wait_until
 from settings import Settings
@@ -234,12 +234,23 @@ def test_a_missing_catalogue_names_the_command(settings_for: SettingsMaker, capf
     assert "python -m catalog prepare" in done.stderr
 
 
-def test_a_failing_run_leaves_the_former_checkpoint(settings_for: SettingsMaker) -> None:
+def test_a_second_run_at_once_is_refused_and_leaves_the_first_alone(settings_for: SettingsMaker) -> None:
     settings = settings_for(epochs=1)
     write_catalog(settings.build_dir / "catalog", PARTS)
     before = run(settings).metrics
-    with staged_directory(settings.build_dir / "checkpoint") as _, pytest.raises(CatalogError, match="another run"):
+    with locked(settings.build_dir / "training"), pytest.raises(CatalogError, match="another run"):
         train(settings, force=True)
-    # The block above replaced it by an empty one; what matters is that the other run wrote nothing into it.
-    assert not list((settings.build_dir / "checkpoint").iterdir())
-    assert run(settings).metrics["test"] == before["test"]
+    assert run(settings).metrics == before
+
+
+def test_a_full_disk_is_told_in_one_sentence_and_the_same_command_goes_on(settings_for: SettingsMaker) -> None:
+    settings = settings_for(epochs=2)
+    write_catalog(settings.build_dir / "catalog", PARTS)
+    # No file may grow beyond 2 MiB: the first checkpoint doesn't fit.
+    limited = ["bash", "-c", 'ulimit -f 2048; exec "$@"', "bash", *command(settings)]
+    done = subprocess.run(limited, cwd=ROOT, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "is full" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert not (settings.build_dir / "checkpoint").exists()
+    assert run(settings).metrics["training"]["steps"] == 20
