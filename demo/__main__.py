@@ -28,7 +28,7 @@ DEFAULTS = (
     "catalog.columns={}",
     "catalog.taxonomy=null",
     "catalog.limit=null",
-    "training.epochs=2",
+    "training.epochs=3",
     "serving.address=127.0.0.1",
 )
 
