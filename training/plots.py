@@ -75,11 +75,10 @@ def plot_loss(path: Path, history: Sequence[Mapping[str, float]], best_step: int
         right = axes.twinx()
         _line(right, history, "eval_score", "validation score (right)", BASELINE_COLOR, "s-")
         right.set_ylabel("mean of category macro-F1 and tag micro-F1")
-        right.legend(loc="center right", frameon=False)
     if best_step:
         axes.axvline(best_step, color=GREY, linewidth=0.9, linestyle="--")
     axes.set_title("Fine-tuning" + (f" (the model of step {best_step:,} is kept)" if best_step else ""))
-    axes.legend(loc="upper right", frameon=False)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
     _save(figure, path)
 
 

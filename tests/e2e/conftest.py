@@ -87,8 +87,8 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
         tmp_path_factory.mktemp("e2e"),
         {
             "catalog.path": "demo",
-            "catalog.limit": 3000,
-            "training.epochs": 2,
+            "catalog.limit": 4000,
+            "training.epochs": 3,
             "training.min_steps": 0,
             "export.parity_products": 1000,
         },

@@ -14,6 +14,7 @@ import tritonclient.grpc as triton_grpc
 import tritonclient.http as triton_http
 
 from catalog.prepared import read_split
+from catalog.taxonomy import Taxonomy
 from client import AsyncProductTagger, ProductTagger, TaggedProduct
 from client.command import main as tag
 from serving.health import curl_command
@@ -40,10 +41,23 @@ def test_products_get_their_category_with_a_probability(tagger: ProductTagger) -
     assert all(0.0 < result.category_score <= 1.0 for result in results)
 
 
-def test_a_dress_of_cotton_is_tagged_so(tagger: ProductTagger) -> None:
-    result = tagger.tag("Women's floral summer dress, 100% cotton, size M")
-    assert {"dress", "cotton"} <= {one.name for one in result.tags}
-    assert [one.score for one in result.tags] == sorted((one.score for one in result.tags), reverse=True)
+def test_the_tags_are_those_whose_probability_reaches_the_threshold(served: Pipeline, tagger: ProductTagger) -> None:
+    texts = [product.text for product in read_split(served.build / "catalog", "test")[:200]]
+    folder = served.build / "checkpoint"
+    thresholds = json.loads((folder / "thresholds.json").read_text(encoding="utf-8"))["tags"]
+    taxonomy = Taxonomy.from_json(folder / "taxonomy.json")
+    allowed = {tag.id: tag.categories or taxonomy.category_ids for tag in taxonomy.tags}
+    labels, scores = tagger.labels(), tagger.scores(texts)
+    for row, result in zip(scores, tagger.tag_many(texts), strict=True):
+        probable = {
+            name.removeprefix("tag/"): float(score)
+            for name, score in zip(labels, row, strict=True)
+            if name.startswith("tag/") and score >= thresholds[name.removeprefix("tag/")]
+        }
+        expected = {name: score for name, score in probable.items() if result.category in allowed[name]}
+        assert {one.name: one.score for one in result.tags} == pytest.approx(expected, abs=1e-5)
+        assert [one.score for one in result.tags] == sorted((one.score for one in result.tags), reverse=True)
+    assert any(result.tags for result in tagger.tag_many(texts))
 
 
 def test_many_texts_are_answered_as_each_alone(tagger: ProductTagger) -> None:

@@ -162,18 +162,24 @@ def upside_down(monkeypatch: pytest.MonkeyPatch, *variants: str) -> None:
     monkeypatch.setattr(onnxruntime_int8, "build", spoilt)
 
 
-def test_the_careful_variant_is_taken_where_the_fast_one_fails(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    upside_down(monkeypatch, "fast")
+@pytest.mark.parametrize(
+    ("spoilt", "taken"), [(("fast",), "careful"), (("fast", "careful"), "blocks")], ids=["careful", "blocks"]
+)
+def test_the_next_variant_is_taken_where_the_faster_ones_fail(
+    place: Place, monkeypatch: pytest.MonkeyPatch, spoilt: tuple[str, ...], taken: str
+) -> None:
+    upside_down(monkeypatch, *spoilt)
     manifest = export(place.settings()).manifest
-    assert manifest["engine"]["variant"] == "careful"
-    assert [graph["passed"] for graph in manifest["parity"]["graphs"]] == [True, False, True]
-    assert "So INT8 ONNX, careful, is released" in (place.build / "reports" / "parity.txt").read_text()
+    assert manifest["engine"]["variant"] == taken
+    assert [graph["passed"] for graph in manifest["parity"]["graphs"]] == [True, *(False for _ in spoilt), True]
+    assert manifest["engine"]["int8_products"] > 0
+    assert f"So INT8 ONNX, {taken}, is released" in (place.build / "reports" / "parity.txt").read_text()
 
 
 def test_an_export_fails_where_every_variant_does(place_with_release: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    upside_down(monkeypatch, "fast", "careful")
+    upside_down(monkeypatch, *onnxruntime_int8.VARIANTS)
     before = place_with_release.files()
-    with pytest.raises(ExportError, match=r"FAILED  INT8 ONNX, careful: .* keep their category"):
+    with pytest.raises(ExportError, match=r"FAILED  INT8 ONNX, blocks: .* keep their category"):
         export(place_with_release.settings(), force=True)
     assert place_with_release.files() == before
 
