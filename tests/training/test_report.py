@@ -1,0 +1,62 @@
+"""The model card says where the linear model is as good."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from catalog.taxonomy import Label, Taxonomy
+from training.report import model_card, terminal_lines
+
+TAXONOMY = Taxonomy((Label("food", {"zh": "食品"}), Label("home")), (Label("tea"),))
+FIGURES = {"products": 50.0, "category_accuracy": 0.95, "category_macro_f1": 0.94, "tag_micro_f1": 0.8}
+METRICS: dict[str, Any] = {
+    "training": {
+        "base": "english", "pooling": "mean", "max_length": 96, "steps": 100, "batch_size": 32, "epochs": 4.0,
+        "seconds": 90.0, "device": "cpu", "precision": "bf16", "processes": 1, "threads": 2, "best_step": 75,
+    },
+    "data": {
+        "train": 800, "validation": 100, "test": 50, "languages": {"en": 500, "zh": 300},
+        "unknown_token_share": {"en": 0.0, "zh": 0.55},
+    },
+    "test": FIGURES,
+    "baseline": {**FIGURES, "category_accuracy": 0.9, "category_macro_f1": 0.9, "tag_micro_f1": 0.7},
+    "test_by_language": {"en": FIGURES, "zh": FIGURES},
+    "baseline_by_language": {"en": FIGURES, "zh": FIGURES},
+    "coverage": [{"precision": 0.95, "confidence": 0.6, "coverage": 0.9, "precision_reached": 0.96}],
+    "baseline_coverage": [{"precision": 0.95, "confidence": 0.6, "coverage": 0.8, "precision_reached": 0.96}],
+    "categories": [{"id": "food", "precision": 1.0, "recall": 0.9, "f1": 0.95, "baseline_f1": 0.9, "products": 50}],
+    "tags": [
+        {
+            "id": "tea", "threshold": 0.3, "precision": 0.4, "recall": 0.4, "f1": 0.4, "baseline_f1": 0.5,
+            "products": 9,
+        }
+    ],
+}  # fmt: skip
+
+
+def test_the_card_names_what_the_baseline_does_as_well() -> None:
+    metrics = copy.deepcopy(METRICS)
+    assert "The model is better in every figure of this table" in model_card(metrics, TAXONOMY)
+    metrics["baseline"]["tag_micro_f1"] = 0.8
+    metrics["baseline_coverage"][0]["coverage"] = 0.95
+    card = model_card(metrics, TAXONOMY)
+    assert "The baseline is as good or better in: tag micro-F1, coverage at 95% right." in card
+
+
+def test_the_card_warns_of_weak_tags_and_of_a_language_the_base_can_not_read() -> None:
+    card = model_card(METRICS, TAXONOMY)
+    assert "Tags to use with care (F1 under 0.5 in the test part): tea." in card
+    assert "doesn't know 55% of the tokens of the texts in `zh`" in card
+    assert "food 食品" in card
+
+
+def test_figures_are_told_by_language_where_there_are_several() -> None:
+    assert "en (baseline)" in terminal_lines(METRICS)[0]
+    assert "`zh`, 50 products" in model_card(METRICS, TAXONOMY)
+
+
+def test_without_a_test_part_the_card_says_that_nothing_was_measured() -> None:
+    metrics = {**METRICS, "test": None}
+    assert "nothing was measured" in model_card(metrics, TAXONOMY)
+    assert terminal_lines(metrics) == ["The catalogue has no test part: nothing was measured."]
