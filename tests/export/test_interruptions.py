@@ -37,7 +37,7 @@ sys.exit(main(sys.argv[1:]))
 """A program that exports as the command does and may write no file over a megabyte: for it, the disk is full there."""
 PLACES = [
     ("pipeline", "module.write_stamp"),  # the float32 graph is written, its folder not yet in place
-    ("engines.onnxruntime_int8", "module.quantize_rows"),
+    ("engines.onnxruntime_int8", "module.build"),
     ("gate", "module.compare"),
     ("release", "module.fill_width"),  # the release is half assembled
     ("release", "module.Releases.switch"),  # it is in its place, and not yet current
