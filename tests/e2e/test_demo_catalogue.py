@@ -20,6 +20,8 @@ from client.command import main as tag
 from serving.health import curl_command
 from tests.e2e.conftest import Pipeline
 
+pytestmark = pytest.mark.timeout(900)  # the first test waits for the whole pipeline
+
 TEXTS = {
     "Women's floral summer dress, 100% cotton, size M, free shipping": "apparel",
     "Dark chocolate gift box, 24 pieces, 500 g": "food",

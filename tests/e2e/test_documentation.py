@@ -15,6 +15,8 @@ from _pytest.mark.structures import ParameterSet
 from settings import load_settings
 from tests.e2e.conftest import ROOT, Pipeline
 
+pytestmark = pytest.mark.timeout(900)  # the first test waits for the whole pipeline
+
 PAGES = ("README.md", "docs/api.md")
 
 
