@@ -16,7 +16,7 @@ from catalog.prepare import Prepared, check, prepare
 from catalog.prepared import SPLITS
 from catalog.readers import CatalogError
 from catalog.taxonomy import TaxonomyError
-from settings import CatalogSettings, SettingsError, load_settings
+from settings import CatalogSettings, SettingsError, add_settings_options, load_settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,11 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(demo(arguments[1:]) or 0)
     parser = argparse.ArgumentParser(prog="python -m catalog", description="From a shop's catalogue to build/catalog.")
     commands = parser.add_subparsers(dest="command", required=True)
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--config", type=Path, metavar="FILE", help="the configuration (default: tagger.yaml)")
-    shared.add_argument(
-        "--set", action="append", default=[], metavar="section.key=value", help="override a setting; repeatable"
-    )
+    shared = add_settings_options(argparse.ArgumentParser(add_help=False))
     command = commands.add_parser("prepare", parents=[shared], help="clean the catalogue and split it")
     command.add_argument("--force", action="store_true", help="prepare again even if nothing has changed")
     command = commands.add_parser("check", parents=[shared], help="check a catalogue file and write nothing")

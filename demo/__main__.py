@@ -9,7 +9,6 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from client import TaggerError
 from demo.products import PRODUCTS
@@ -18,7 +17,7 @@ from demo.tagging import ask, summary, table
 from serving.errors import ServingError
 from serving.health import curl_command
 from serving.temporary import temporary_server
-from settings import Settings, SettingsError, load_settings
+from settings import Settings, SettingsError, add_settings_options, load_settings
 from settings.render import render_settings
 
 # A place of its own: what a person has trained in build/ stays. Their catalogue's mapping would not fit the demo's.
@@ -36,10 +35,7 @@ DEFAULTS = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the demonstration; returns the process's exit status."""
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration (default: tagger.yaml)")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="section.key=value", help="override a setting; repeatable"
-    )
+    add_settings_options(parser)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     # Asked to end politely, it ends as with Ctrl-C, and takes with it what it has started.

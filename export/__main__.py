@@ -8,10 +8,9 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from export.errors import ExportError
-from settings import SettingsError, load_settings
+from settings import SettingsError, add_settings_options, load_settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,10 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m export",
         description="From build/checkpoint to a release in build/releases: ONNX graph, engine, parity gate.",
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration (default: tagger.yaml)")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="section.key=value", help="override a setting; repeatable"
-    )
+    add_settings_options(parser)
     parser.add_argument("--force", action="store_true", help="export again even if nothing has changed")
     parser.add_argument(
         "--target",

@@ -9,7 +9,6 @@ import os
 import sys
 from collections import deque
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from serving.control import start, status, stop, use
@@ -19,7 +18,7 @@ from serving.logs import follow, readable
 from serving.releases import CURRENT, list_releases
 from serving.state import ServerFiles, running_state
 from serving.supervisor import Supervisor
-from settings import Settings, SettingsError, load_settings
+from settings import Settings, SettingsError, add_settings_options, load_settings
 
 NOT_RUNNING = 3
 """Exit status of `status` without a server, as init scripts have it."""
@@ -47,11 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m serving", description="The current release on the Triton Inference Server."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--config", type=Path, metavar="FILE", help="the configuration (default: tagger.yaml)")
-    shared.add_argument(
-        "--set", action="append", default=[], metavar="section.key=value", help="override a setting; repeatable"
-    )
+    shared = add_settings_options(argparse.ArgumentParser(add_help=False))
     commands.add_parser("run", parents=[shared], help="serve in the foreground until Ctrl-C")
     commands.add_parser("start", parents=[shared], help="serve in the background; returns when ready")
     commands.add_parser("stop", parents=[shared], help="stop the server")

@@ -1,6 +1,7 @@
 """The one typed place of configuration: tagger.yaml, read and checked for every stage."""
 
 from settings.loader import SettingsError, load_settings
+from settings.options import add_settings_options
 from settings.schema import (
     BenchSettings,
     CatalogSettings,
@@ -18,5 +19,6 @@ __all__ = [
     "Settings",
     "SettingsError",
     "TrainingSettings",
+    "add_settings_options",
     "load_settings",
 ]

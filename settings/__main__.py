@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from settings.loader import SettingsError, load_settings
+from settings.options import add_settings_options
 from settings.render import render_settings
 from settings.schema import Settings
 
@@ -15,10 +15,7 @@ from settings.schema import Settings
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the settings; returns the process's exit status."""
     parser = argparse.ArgumentParser(prog="python -m settings", description="Every setting, its value and its meaning.")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration (default: tagger.yaml)")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="section.key=value", help="override a setting; repeatable"
-    )
+    add_settings_options(parser)
     parser.add_argument("--defaults", action="store_true", help="the defaults, whatever tagger.yaml says")
     options = parser.parse_args(arguments)
     try:

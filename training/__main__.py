@@ -8,14 +8,13 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 
 import transformers
 
 from catalog.prepared import PreparedCatalogError
 from catalog.readers import CatalogError
 from catalog.taxonomy import TaxonomyError
-from settings import SettingsError, load_settings
+from settings import SettingsError, add_settings_options, load_settings
 from training.base import BaseModelError
 from training.errors import TrainingError
 from training.pipeline import Trained, train
@@ -29,10 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Fine-tune BERT on build/catalog; writes build/checkpoint and build/reports. An interrupted run "
         "goes on where it stopped.",
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration (default: tagger.yaml)")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="section.key=value", help="override a setting; repeatable"
-    )
+    add_settings_options(parser)
     parser.add_argument("--force", action="store_true", help="train again even if nothing has changed")
     options = parser.parse_args(arguments)
     first = os.environ.get("RANK", "0") == "0"

@@ -30,7 +30,7 @@ from serving.errors import ServingError
 from serving.processes import spawn_dependent
 from serving.releases import current_release
 from serving.temporary import free_ports, temporary_server
-from settings import Settings, SettingsError, load_settings
+from settings import Settings, SettingsError, add_settings_options, load_settings
 
 PEER = "FastAPI + pipeline"
 TEXTS = 2000
@@ -40,10 +40,7 @@ PEER_START_SECONDS = 120
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the benchmark; returns the process's exit status."""
     parser = argparse.ArgumentParser(prog="python -m loadtest.bench", description=__doc__)
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration (default: tagger.yaml)")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="section.key=value", help="override a setting; repeatable"
-    )
+    add_settings_options(parser)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     former = signal.signal(signal.SIGTERM, signal.default_int_handler)
