@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from .bulk import BulkOptions, tag_file
@@ -173,7 +174,7 @@ def _tag_file(options: argparse.Namespace, columns: dict[str, str]) -> int:
         restart=options.restart,
     )
     # Asked to end politely, it ends as with Ctrl-C: what is done is synced and the way on is told.
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _as_ctrl_c)
     with _progress(options.file) as report:
         summary = tag_file(bulk, report)
     done = summary.rows - summary.resumed
@@ -183,6 +184,14 @@ def _tag_file(options: argparse.Namespace, columns: dict[str, str]) -> int:
     if summary.rejects is not None:
         print(f"{summary.rejected:,} rows have no answer; the reasons: {summary.rejects}", file=sys.stderr)
     return 0
+
+
+def _as_ctrl_c(_number: int, frame: FrameType | None) -> None:
+    """Does what Ctrl-C would do at this moment: within asyncio it cancels in order, and raises nothing in between."""
+    handler = signal.getsignal(signal.SIGINT)
+    if not callable(handler):
+        raise KeyboardInterrupt
+    handler(signal.SIGINT, frame)
 
 
 @contextmanager
