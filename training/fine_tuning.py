@@ -94,7 +94,8 @@ def fine_tune(
     arguments = _arguments(settings, len(train), len(validation), directory, logs)
     resume = _find_interrupted(directory, fingerprint, arguments)
     set_seed(settings.seed)
-    model = build_model(settings, base, taxonomy, train)
+    # On its device before the average is made of it: the two are blended at every step.
+    model = build_model(settings, base, taxonomy, train).to(arguments.device)
     num_categories = len(taxonomy.category_ids)
     loss = ProductTaggingLoss(
         category_weights(train.labels, num_categories, settings.category_weight_cap),
@@ -156,7 +157,7 @@ def build_model(
         label2id={label: number for number, label in enumerate(labels)},
         classifier_dropout=settings.dropout,
         hidden_dropout_prob=settings.dropout,
-        # Dropout on attention probabilities keeps PyTorch from its fused attention, and gained nothing measurable.
+        # Dropout on attention probabilities would keep PyTorch from its fused attention.
         attention_probs_dropout_prob=0.0,
     )
     model: BertForProductTagging = BertForProductTagging.from_pretrained(base.source, config=config)
