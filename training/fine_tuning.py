@@ -94,8 +94,9 @@ def fine_tune(
     arguments = _arguments(settings, len(train), len(validation), directory, logs)
     resume = _find_interrupted(directory, fingerprint, arguments)
     set_seed(settings.seed)
+    model = build_model(settings, base, taxonomy, train)
     # On its device before the average is made of it: the two are blended at every step.
-    model = build_model(settings, base, taxonomy, train).to(arguments.device)
+    torch.nn.Module.to(model, arguments.device)  # transformers' own `to` has no usable type
     num_categories = len(taxonomy.category_ids)
     loss = ProductTaggingLoss(
         category_weights(train.labels, num_categories, settings.category_weight_cap),
