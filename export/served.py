@@ -12,6 +12,10 @@ from export.digests import directory_files
 SOURCES = Path(__file__).resolve().parents[1] / "model_repository"
 
 
+CONFIGS = "configs"
+"""Folder of a model with the configurations that it has with other engines (Triton's own name for alternatives)."""
+
+
 def copy_model(name: str, folder: Path) -> None:
     """Copy a model's configuration and code.
 
@@ -20,6 +24,8 @@ def copy_model(name: str, folder: Path) -> None:
         folder: where to; it is made, with the version's folder 1 that Triton wants of an ensemble too.
     """
     for source in directory_files(SOURCES / name):
+        if source.parent.name == CONFIGS:
+            continue
         place = folder / source.relative_to(SOURCES / name)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, place)

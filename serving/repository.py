@@ -116,7 +116,8 @@ def apply_settings(config: model_config_pb2.ModelConfig, settings: ServingSettin
     if config.platform == "ensemble":
         return  # an ensemble has no queue and no process of its own
     batching = config.dynamic_batching
-    batching.max_queue_delay_microseconds = settings.queue_delay_us if config.name == "classifier" else 0
+    if config.name == "classifier" and settings.queue_delay_us != "auto":
+        batching.max_queue_delay_microseconds = settings.queue_delay_us
     queue = batching.default_queue_policy
     queue.max_queue_size = settings.max_queue_size
     queue.default_timeout_microseconds = settings.request_timeout_ms * 1000

@@ -8,6 +8,7 @@ from settings.schema import (
     ExportSettings,
     ServingSettings,
     Settings,
+    TensorRTSettings,
     TrainingSettings,
 )
 
@@ -18,6 +19,7 @@ __all__ = [
     "ServingSettings",
     "Settings",
     "SettingsError",
+    "TensorRTSettings",
     "TrainingSettings",
     "add_settings_options",
     "load_settings",

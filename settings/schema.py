@@ -104,6 +104,28 @@ class TrainingSettings(Section):
     """The same seed gives the same model, on the same machine."""
 
 
+class TensorRTSettings(Section):
+    """How the TensorRT plan of TARGET=gpu is built."""
+
+    length_buckets: list[Annotated[int, Field(ge=8)]] = Field(default_factory=lambda: [16, 32, 64, 128], min_length=1)
+    """Lengths that texts are padded to, in tokens, one optimization profile each; cut off at the checkpoint's length."""
+    typical_batch_size: Annotated[int, Field(ge=1)] = 16
+    """Batch the kernels are chosen for; every batch from 1 to serving.max_batch_size is computed."""
+    workspace_mib: Annotated[int, Field(ge=16)] = 1024
+    """GPU memory one layer may use for intermediate results while it is computed, in MiB."""
+    optimization_level: Annotated[int, Field(ge=0, le=5)] = 3
+    """How long to look for the quickest kernels: 0 hardly, 5 very long."""
+    precision: Literal["auto", "direct", "autocast"] = "auto"
+    """How the graph becomes FP16: `direct` by operator, `autocast` by NVIDIA ModelOpt, `auto` whichever passes first."""
+
+    @field_validator("length_buckets")
+    @classmethod
+    def _ascending(cls, buckets: list[int]) -> list[int]:
+        if buckets != sorted(set(buckets)):
+            raise ValueError("the lengths must ascend, each once, for instance [16, 32, 64, 128]")
+        return buckets
+
+
 class ExportSettings(Section):
     """How the checkpoint becomes a release, and what it must hold on the way."""
 
@@ -115,8 +137,13 @@ class ExportSettings(Section):
     """Share of the products for which the INT8 graph must name the checkpoint's category."""
     max_f1_loss_int8: Share = 0.003
     """Most the INT8 graph may lose of category macro-F1 and of tag micro-F1."""
+    max_probability_difference_fp16: Annotated[float, Field(gt=0)] = 5e-3
+    """How far a probability of the FP16 graph and of its TensorRT plan may be from the checkpoint's."""
+    min_equal_categories_fp16: Share = 0.999
+    """Share of the products for which they must name the checkpoint's category."""
     keep_releases: Annotated[int, Field(ge=1)] = 5
     """Older releases are removed after a successful export; the served one never is."""
+    tensorrt: TensorRTSettings = TensorRTSettings()
 
 
 class ServingSettings(Section):
@@ -131,13 +158,13 @@ class ServingSettings(Section):
     metrics_port: Port = 8002
     """Port for Prometheus."""
     instances: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
-    """Classifier processes; `auto`: one a core."""
+    """Classifier instances; `auto`: a process a core, or what a release for GPUs was made with (two a GPU)."""
     threads: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     """Threads of one classifier process; `auto`: cores ÷ instances."""
     max_batch_size: Annotated[int, Field(ge=1, le=1024)] = 64
     """Most texts in one request, and most rows Triton joins into one batch."""
-    queue_delay_us: Annotated[int, Field(ge=0)] = 0
-    """How long a request may wait for others to form a batch, in microseconds."""
+    queue_delay_us: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
+    """How long a request may wait for others to form a batch, in microseconds; `auto`: what the release says."""
     max_queue_size: Annotated[int, Field(ge=0)] = 2048
     """Requests waiting beyond this are refused at once with UNAVAILABLE; 0: no bound."""
     request_timeout_ms: Annotated[int, Field(ge=0)] = 10_000

@@ -1,7 +1,8 @@
 """Product texts to token ids, in one tokenization call for all requests of a batch.
 
 Beside this file lie `cleaning.py` (the very file that cleaned the training texts), `tokenizer.json` and
-`tokenizer_settings.json` ({"max_length", "pad_token_id"}).
+`tokenizer_settings.json` ({"max_length", "pad_token_id"}, and "length_buckets" where the classifier computes some
+lengths only).
 """
 
 from __future__ import annotations
@@ -29,13 +30,19 @@ class BadText(ValueError):
 
 
 class TritonPythonModel:
-    """TEXT [B, 1] bytes → input_ids, attention_mask int64 [B, L], TRUNCATED bool [B, 1]; L is the request's longest."""
+    """TEXT [B, 1] bytes → input_ids, attention_mask int64 [B, L], TRUNCATED bool [B, 1].
+
+    L is the length of the request's longest row; where there are length buckets, the bucket that holds the longest row
+    of all requests of the batch. They were waiting together, and having one length they can go on together: Triton
+    joins neighbours in the classifier's queue only as long as their lengths are equal.
+    """
 
     def initialize(self, args: dict[str, str]) -> None:
         """Loads the tokenizer and uses it once, so that the first request finds it warm."""
         folder = Path(__file__).parent
         settings = json.loads((folder / "tokenizer_settings.json").read_text(encoding="utf-8"))
         self._pad = int(settings["pad_token_id"])
+        self._buckets = np.array(settings.get("length_buckets", []), dtype=np.int64)
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.enable_truncation(int(settings["max_length"]))
         self._tokenizer.no_padding()  # padding is per request, below
@@ -62,10 +69,10 @@ class TritonPythonModel:
                 responses.append(_refusal(place))
                 continue
             rows = slice(*place)
-            longest = int(lengths[rows].max())
-            mask = (np.arange(longest) < lengths[rows, None]).astype(np.int64)
+            width = ids.shape[1] if len(self._buckets) else int(lengths[rows].max())
+            mask = (np.arange(width) < lengths[rows, None]).astype(np.int64)
             outputs = [
-                pb_utils.Tensor("input_ids", np.ascontiguousarray(ids[rows, :longest])),
+                pb_utils.Tensor("input_ids", np.ascontiguousarray(ids[rows, :width])),
                 pb_utils.Tensor("attention_mask", mask),
                 pb_utils.Tensor("TRUNCATED", truncated[rows, None]),
             ]
@@ -77,14 +84,18 @@ class TritonPythonModel:
         encodings = self._tokenizer.encode_batch_fast(texts)
         rows = [encoding.ids for encoding in encodings]
         truncated = np.array([bool(encoding.overflowing) for encoding in encodings])
-        if len(rows) == 1:  # the usual case, where there is nothing to pad
+        if len(rows) == 1 and not len(self._buckets):  # the usual case, where there is nothing to pad
             return np.array(rows, dtype=np.int64), np.array([len(rows[0])]), truncated
         lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
-        ids = np.full((len(rows), lengths.max()), self._pad, dtype=np.int64)
+        ids = np.full((len(rows), self._width(int(lengths.max()))), self._pad, dtype=np.int64)
         ids[np.arange(ids.shape[1]) < lengths[:, None]] = np.fromiter(
             chain.from_iterable(rows), dtype=np.int64, count=int(lengths.sum())
         )
         return ids, lengths, truncated
+
+    def _width(self, longest: int) -> int:
+        """What rows are padded to: the least bucket that holds the longest, which the last one always does."""
+        return int(self._buckets[np.searchsorted(self._buckets, longest)]) if len(self._buckets) else longest
 
 
 def read_texts(rows: Any) -> list[str]:
