@@ -108,7 +108,7 @@ class TensorRTSettings(Section):
     """How the TensorRT plan of TARGET=gpu is built."""
 
     length_buckets: list[Annotated[int, Field(ge=8)]] = Field(default_factory=lambda: [16, 32, 64, 128], min_length=1)
-    """Lengths that texts are padded to, in tokens, one optimization profile each; cut off at the checkpoint's length."""
+    """Lengths that texts are padded to, in tokens, a profile each; cut off at the checkpoint's length."""
     typical_batch_size: Annotated[int, Field(ge=1)] = 16
     """Batch the kernels are chosen for; every batch from 1 to serving.max_batch_size is computed."""
     workspace_mib: Annotated[int, Field(ge=16)] = 1024
@@ -116,7 +116,7 @@ class TensorRTSettings(Section):
     optimization_level: Annotated[int, Field(ge=0, le=5)] = 3
     """How long to look for the quickest kernels: 0 hardly, 5 very long."""
     precision: Literal["auto", "direct", "autocast"] = "auto"
-    """How the graph becomes FP16: `direct` by operator, `autocast` by NVIDIA ModelOpt, `auto` whichever passes first."""
+    """How the graph gets FP16: `direct` by operator, `autocast` by NVIDIA ModelOpt, `auto` the first that passes."""
 
     @field_validator("length_buckets")
     @classmethod
