@@ -9,8 +9,11 @@ import sys
 import time
 from collections.abc import Sequence
 
-from export.errors import ExportError
+from export.errors import ExportError, Incomplete
 from settings import SettingsError, add_settings_options, load_settings
+
+INCOMPLETE = 3
+"""Exit status where all that this machine can do for a target is done, and a release needs another machine."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--target",
         default=os.environ.get("TARGET", "cpu"),
-        help="cpu: INT8 for any machine; gpu: not there yet (default: the environment's TARGET, or cpu)",
+        help="cpu: INT8 for any machine; gpu: a TensorRT plan (default: the environment's TARGET, or cpu)",
     )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
@@ -35,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from export.pipeline import export  # after the options: `--help` need not wait for the libraries
 
         exported = export(settings, options.target, force=options.force)
+    except Incomplete as error:
+        print(error)
+        return INCOMPLETE
     except (ExportError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

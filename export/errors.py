@@ -5,3 +5,7 @@ from __future__ import annotations
 
 class ExportError(RuntimeError):
     """Something can't be exported; the message says what is wrong, where, and what to do."""
+
+
+class Incomplete(ExportError):
+    """All that this machine can do is done and in order; the message says which machine a release needs."""

@@ -33,6 +33,7 @@ WHAT = {
     "code": "the code in export/",
     "versions": "the versions of the packages",
     "target": "the target",
+    "environment": "TensorRT or the GPU",
 }
 """Key of a release's fingerprint → how people call it."""
 
@@ -79,6 +80,7 @@ def release_fingerprint(
         "code": files_digest(directory_files(CODE), CODE),
         "versions": versions(sorted({*GRAPH_PACKAGES, *engine.PACKAGES})),
         "target": target,
+        "environment": engine.environment(),
     }
 
 

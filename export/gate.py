@@ -12,10 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from export.checkpoint import Checkpoint
-from export.engines import Engine, onnxruntime_int8
-from export.held_out import Scorer, Scores, length_runs, load_held_out, score, served_runs, single_runs
+from export.engines import Engine, Workload, onnxruntime_int8
+from export.held_out import Run, Scorer, Scores, length_runs, load_held_out, score
 from export.parity import Comparison, Limits, Quality, TagRule, compare, format_table, measure
-from settings import Settings
 
 GRAPH_NAME = "FP32 ONNX"
 ALONE = 500
@@ -46,7 +45,7 @@ class Report:
         products = " and ".join(f"{count:,} {split}" for split, count in self.sources.items() if count)
         lines = [f"On {products} products:", format_table(self.reference, self.comparisons)]
         if self.passed and not all(comparison.passed for comparison in self.comparisons):
-            lines.append(f"So {self.comparisons[-1].graph}, is released, which passed.")
+            lines.append(f"So {self.comparisons[-1].graph} is taken, which passed.")
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
@@ -66,15 +65,17 @@ class ParityGate:
     other neighbours and other padding: neither may change an answer, so the comparison covers that too.
 
     Args:
-        settings: Which products, and how the server batches.
         checkpoint: Its answers are what graphs must give.
+        engine: Tells how the server batches.
+        workload: Which products, and what the engine is made for.
 
     Raises:
         ExportError: The held-out products can't be used.
     """
 
-    def __init__(self, settings: Settings, checkpoint: Checkpoint) -> None:
-        self._settings = settings
+    def __init__(self, checkpoint: Checkpoint, engine: Engine, workload: Workload) -> None:
+        settings = workload.settings
+        self._engine, self._workload, self._settings = engine, workload, settings.export
         self._threads = len(os.sched_getaffinity(0))
         self._products = load_held_out(settings.build_dir / "catalog", checkpoint, settings.export.parity_products)
         self._rule = TagRule.of(checkpoint.taxonomy, checkpoint.thresholds)
@@ -83,13 +84,18 @@ class ParityGate:
 
     def check_graph(self, graph: Path) -> bool:
         """Compare the float32 graph; return whether it passed."""
-        limits = Limits(max_difference=self._settings.export.max_probability_difference_fp32)
+        limits = Limits(max_difference=self._settings.max_probability_difference_fp32)
         return self._check(GRAPH_NAME, onnxruntime_int8.open_scorer(graph, self._threads), limits)
 
-    def check_engine(self, engine: Engine, variant: str, path: Path) -> bool:
-        """Compare a variant of an engine; return whether it passed."""
-        name = f"{engine.NAME}, {variant}" if len(engine.VARIANTS) > 1 else engine.NAME
-        return self._check(name, engine.open_scorer(path, self._threads), engine.limits(self._settings.export))
+    def check_variant(self, variant: str, path: Path) -> bool:
+        """Compare a graph that the engine built; return whether it passed."""
+        several = len(self._engine.variants(self._workload)) > 1
+        name = f"{self._engine.GRAPH_NAME}, {variant}" if several else self._engine.GRAPH_NAME
+        return self._check(name, self._engine.open_scorer(path, self._threads), self._engine.limits(self._settings))
+
+    def check_compiled(self, scorer: Scorer) -> bool:
+        """Compare what the engine compiled; return whether it passed."""
+        return self._check(self._engine.NAME, scorer, self._engine.limits(self._settings))
 
     def report(self) -> Report:
         """What was found so far."""
@@ -97,11 +103,13 @@ class ParityGate:
         return Report(reference, tuple(self._comparisons), self._products.sources)
 
     def _check(self, name: str, scorer: Scorer, limits: Limits) -> bool:
-        products, serving = self._products, self._settings.serving
+        products, engine, workload = self._products, self._engine, self._workload
         some = products.first(ALONE)
-        alone = score(some, scorer, single_runs(some))  # before the others, as the first runs are slower
+        widths = (engine.width(int(length), workload) for length in some.lengths)
+        singles = (Run(np.array([row]), width) for row, width in enumerate(widths))
+        alone = score(some, scorer, singles)  # before the others, as the first runs are slower
         started = time.process_time()
-        scores = score(products, scorer, served_runs(products, serving.max_batch_size, serving.token_budget))
+        scores = score(products, scorer, engine.runs(products.lengths, workload))
         seconds = time.process_time() - started
         found = compare(name, scores, alone, self._reference, products, self._rule, limits, seconds)
         self._comparisons.append(found)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +14,24 @@ from catalog.prepared import Example, PreparedCatalogError, read_split
 from catalog.taxonomy import Taxonomy
 from export.checkpoint import Checkpoint
 from export.errors import ExportError
-from export.served import served_module
 
+TokenBatch = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+"""input_ids and attention_mask, int64 [B, L]."""
 Scores = npt.NDArray[np.float32]
 Scorer = Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64]], Scores]
 """input_ids, attention_mask int64 [B, L] → probabilities float32 [B, C + T]."""
+
+
+class Run(NamedTuple):
+    """Products that are computed together.
+
+    Attributes:
+        rows: Their numbers, int64 [B].
+        width: Tokens each is padded to.
+    """
+
+    rows: npt.NDArray[np.int64]
+    width: int
 
 
 @dataclass(frozen=True)
@@ -41,31 +55,38 @@ class HeldOut:
     def __len__(self) -> int:
         return len(self.token_ids)
 
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Tokens of each product, int64 [N]."""
+        return np.array([len(tokens) for tokens in self.token_ids], dtype=np.int64)
+
     def first(self, count: int) -> HeldOut:
         """The first products only."""
         return HeldOut(
             self.token_ids[:count], self.categories[:count], self.tags[:count], self.sources, self.pad_token_id
         )
 
-    def batch(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Pad some products to the longest of them: input_ids and attention_mask, int64 [B, L]."""
-        longest = max(len(self.token_ids[row]) for row in rows)
-        ids = np.full((len(rows), longest), self.pad_token_id, dtype=np.int64)
+    def batch(self, run: Run) -> TokenBatch:
+        """Pad the products of a run: input_ids and attention_mask, int64 [B, L]."""
+        ids = np.full((len(run.rows), run.width), self.pad_token_id, dtype=np.int64)
         mask = np.zeros_like(ids)
-        for place, row in enumerate(rows):
+        for place, row in enumerate(run.rows):
             tokens = self.token_ids[row]
             ids[place, : len(tokens)] = tokens
             mask[place, : len(tokens)] = 1
         return ids, mask
 
 
-def load_held_out(catalog: Path, checkpoint: Checkpoint, count: int) -> HeldOut:
-    """Read products of the test split, spread over it; where it has fewer than `count`, validation products fill up.
+def load_held_out(
+    catalog: Path, checkpoint: Checkpoint, count: int, splits: Sequence[str] = ("test", "validation")
+) -> HeldOut:
+    """Read products of a split, spread over it; where it has fewer than `count`, those of the next one fill up.
 
     Args:
         catalog: The prepared catalogue, build/catalog.
         checkpoint: Its tokenizer and taxonomy are used.
         count: Most products to read.
+        splits: Where from, in this order.
 
     Raises:
         ExportError: The catalogue is missing or has no held-out product, was not the one trained on, or the
@@ -73,7 +94,7 @@ def load_held_out(catalog: Path, checkpoint: Checkpoint, count: int) -> HeldOut:
     """
     examples: list[Example] = []
     sources = {}
-    for split in ("test", "validation"):
+    for split in splits:
         chosen = _spread(_read(catalog, split), count - len(examples))
         sources[split] = len(chosen)
         examples += chosen
@@ -86,42 +107,31 @@ def load_held_out(catalog: Path, checkpoint: Checkpoint, count: int) -> HeldOut:
     return HeldOut(_tokenize(examples, checkpoint), categories, tags, sources, checkpoint.pad_token_id)
 
 
-def score(products: HeldOut, scorer: Scorer, runs: Iterator[npt.NDArray[np.int64]]) -> Scores:
+def score(products: HeldOut, scorer: Scorer, runs: Iterable[Run]) -> Scores:
     """Compute the probabilities of all products, float32 [N, C + T].
 
     Args:
         products: N products.
         scorer: What computes them.
-        runs: Row numbers of each run of the scorer; every row is in exactly one.
+        runs: The runs of the scorer; every row is in exactly one.
     """
     scores: Scores | None = None
-    for rows in runs:
-        answer = scorer(*products.batch(rows))
+    for run in runs:
+        answer = scorer(*products.batch(run))
         if scores is None:
             scores = np.empty((len(products), answer.shape[1]), dtype=np.float32)
-        scores[rows] = answer
+        scores[run.rows] = answer
     assert scores is not None, "there is always a product"
     return scores
 
 
-def served_runs(products: HeldOut, max_batch_size: int, token_budget: int) -> Iterator[npt.NDArray[np.int64]]:
-    """The runs of the server's classifier when requests of one product fill its batches in the products' order."""
-    plan_runs = served_module("batching").plan_runs
-    lengths = np.array([len(tokens) for tokens in products.token_ids])
-    for start in range(0, len(products), max_batch_size):
-        for rows in plan_runs(lengths[start : start + max_batch_size], token_budget):
-            yield start + rows
-
-
-def length_runs(products: HeldOut, size: int = 32) -> Iterator[npt.NDArray[np.int64]]:
+def length_runs(products: HeldOut, size: int = 32) -> Iterator[Run]:
     """All products sorted by length and cut into batches of one size: the least padding."""
-    order = np.argsort([len(tokens) for tokens in products.token_ids], kind="stable")
-    return (order[start : start + size] for start in range(0, len(order), size))
-
-
-def single_runs(products: HeldOut) -> Iterator[npt.NDArray[np.int64]]:
-    """Every product in a run of its own: nothing is padded, nothing has neighbours."""
-    return (np.array([row]) for row in range(len(products)))
+    lengths = products.lengths
+    order = np.argsort(lengths, kind="stable")
+    for start in range(0, len(order), size):
+        rows = order[start : start + size]
+        yield Run(rows, int(lengths[rows].max()))
 
 
 def _read(catalog: Path, split: str) -> list[Example]:

@@ -1,8 +1,10 @@
 """The whole stage: build/checkpoint in, a release out.
 
-    checkpoint ──▶ build/onnx/model.onnx ──▶ build/engines/<target>/ ──▶ parity gate ──▶ build/releases/<id>/
+    checkpoint ─▶ onnx/model.onnx ─▶ engines/<target>/<variant>/model.onnx ─▶ compiled ─▶ releases/<id>/
+                  float32            the engine's precision                   where it has to be
 
-Each step is left out where its result is there already, made from the same things.
+After each of the three the parity gate compares it with the checkpoint. Each step is left out where its result is there
+already, made from the same things.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ from typing import Any
 from catalog.publish import staged_directory
 from export.checkpoint import Checkpoint, read_checkpoint
 from export.digests import file_digest
-from export.engines import Engine, find_engine
-from export.errors import ExportError
+from export.engines import Compiled, Engine, Workload, find_engine
+from export.errors import ExportError, Incomplete
 from export.fingerprint import (
     changed,
     engine_fingerprint,
@@ -32,12 +34,14 @@ from export.fingerprint import (
 )
 from export.gate import ParityGate, Report
 from export.guards import disk_errors, locked
+from export.held_out import HeldOut, load_held_out
 from export.release import Releases, assemble_repository
 from settings import Settings
 
 logger = logging.getLogger(__name__)
 
 GRAPH = "model.onnx"
+CALIBRATION_PRODUCTS = 256
 STAMP = "made-from.json"
 METRICS = ("category_accuracy", "category_macro_f1", "tag_micro_f1", "tag_macro_f1")
 
@@ -66,12 +70,13 @@ def export(settings: Settings, target: str = "cpu", *, force: bool = False) -> E
 
     Args:
         settings: `export` says what must be held, `build_dir` where to read and write.
-        target: `cpu`.
+        target: `cpu` or `gpu`.
         force: Make every step's result again.
 
     Raises:
+        Incomplete: This machine lacks what the target needs; all that can be done without is done.
         ExportError: The checkpoint or the catalogue can't be used, the parity gate isn't passed, or the disk is full.
-            The releases and `current` are as before.
+            In both cases the releases and `current` are as before.
     """
     engine = find_engine(target)
     with disk_errors(settings.build_dir), locked(settings.build_dir):
@@ -108,25 +113,61 @@ def _make(
     force: bool,
 ) -> Exported:
     seconds: dict[str, float] = {}
+    workload = _workload(settings, checkpoint)
     graph_stamp = graph_fingerprint(checkpoint)
     graph = settings.build_dir / "onnx" / GRAPH
     if force or not _is_made(graph, graph_stamp):
         with _step("ONNX graph in float32", "graph", seconds):
             _make_graph(checkpoint, graph, graph_stamp)
     with _step("The checkpoint's answers for held-out products", "parity", seconds):
-        gate = ParityGate(settings, checkpoint)
+        gate = ParityGate(checkpoint, engine, workload)
         passed = gate.check_graph(graph)
-    variant, engine_file = "", graph
-    for variant in engine.VARIANTS if passed else ():
-        engine_file = settings.build_dir / "engines" / target / variant / engine.FILE
+    folder = settings.build_dir / "engines" / target
+    variant, built = "", graph
+    for variant in engine.variants(workload) if passed else ():
+        built = folder / variant / GRAPH
         stamp = engine_fingerprint(graph_stamp, engine, variant)
-        if force or not _is_made(engine_file, stamp):
-            with _step(f"{engine.NAME}, {variant}", f"engine {variant}", seconds):
-                _make_engine(engine, variant, graph, engine_file, stamp)
-        with _step(f"Comparison of {engine.NAME}, {variant}, with the checkpoint", f"parity {variant}", seconds):
-            passed = gate.check_engine(engine, variant, engine_file)
+        if force or not _is_made(built, stamp):
+            with _step(f"{engine.GRAPH_NAME}, {variant}", f"engine {variant}", seconds):
+                _make_engine(engine, variant, graph, built, stamp, workload)
+        with _step(f"Comparison of {engine.GRAPH_NAME}, {variant}, with the checkpoint", f"parity {variant}", seconds):
+            passed = gate.check_variant(variant, built)
         if passed:
             break
+    _hold(gate, settings, releases)
+    compiled = _compile(engine, built, folder, workload, gate, force, seconds)
+    if compiled.scorer is not None:
+        with _step(f"Comparison of {engine.NAME} with the checkpoint", "parity compiled", seconds):
+            gate.check_compiled(compiled.scorer)
+        _hold(gate, settings, releases)
+    report = gate.report()
+    logger.info("%s", report.table())
+    with _step("Release", "release", seconds), releases.staged() as staging:
+        assemble_repository(staging / "model_repository", checkpoint, engine, compiled, workload)
+        manifest = _manifest(checkpoint, engine, variant, graph, compiled, report, fingerprint, seconds)
+        release_id = releases.publish(staging, manifest, target)
+    removed = releases.prune(settings.export.keep_releases)
+    path = releases.directory / release_id
+    manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    return Exported(path, manifest, up_to_date=False, current=release_id, removed=tuple(removed))
+
+
+def _workload(settings: Settings, checkpoint: Checkpoint) -> Workload:
+    def calibration() -> HeldOut:
+        # Validation products: the gate measures on the test part.
+        return load_held_out(
+            settings.build_dir / "catalog", checkpoint, CALIBRATION_PRODUCTS, splits=("validation", "test")
+        )
+
+    return Workload(settings, checkpoint.max_length, int(checkpoint.config["max_position_embeddings"]), calibration)
+
+
+def _hold(gate: ParityGate, settings: Settings, releases: Releases) -> None:
+    """Write the parity report; go on only where all that was compared last has passed.
+
+    Raises:
+        ExportError: It hasn't.
+    """
     report = gate.report()
     _write_report(settings.build_dir / "reports", report)
     if not report.passed:
@@ -134,17 +175,28 @@ def _make(
             f"The parity gate isn't passed, so no release was made; {releases.current() or 'no release'} stays current."
             f"\n\n{report.table()}\n\n"
             "A model that hardly separates its categories loses most: train longer or on more products. The limits "
-            "are export.min_equal_categories_int8, export.max_f1_loss_int8 and export.max_probability_difference_fp32."
+            "are export.max_probability_difference_fp32, and those of export that end in _int8 or _fp16."
         )
-    logger.info("%s", report.table())
-    with _step("Release", "release", seconds), releases.staged() as staging:
-        assemble_repository(staging / "model_repository", checkpoint, engine, engine_file)
-        manifest = _manifest(checkpoint, engine, variant, graph, engine_file, report, fingerprint, seconds)
-        release_id = releases.publish(staging, manifest, target)
-    removed = releases.prune(settings.export.keep_releases)
-    path = releases.directory / release_id
-    manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-    return Exported(path, manifest, up_to_date=False, current=release_id, removed=tuple(removed))
+
+
+def _compile(
+    engine: Engine,
+    built: Path,
+    folder: Path,
+    workload: Workload,
+    gate: ParityGate,
+    force: bool,
+    seconds: dict[str, float],
+) -> Compiled:
+    started = time.monotonic()
+    try:
+        compiled = engine.compile(built, folder, workload, force)
+    except Incomplete:
+        logger.info("%s", gate.report().table())
+        raise
+    if compiled.scorer is not None:
+        seconds["compiled"] = time.monotonic() - started
+    return compiled
 
 
 def _make_graph(checkpoint: Checkpoint, graph: Path, stamp: Mapping[str, Any]) -> None:
@@ -155,9 +207,11 @@ def _make_graph(checkpoint: Checkpoint, graph: Path, stamp: Mapping[str, Any]) -
         write_stamp(new / STAMP, stamp)
 
 
-def _make_engine(engine: Engine, variant: str, graph: Path, path: Path, stamp: Mapping[str, Any]) -> None:
+def _make_engine(
+    engine: Engine, variant: str, graph: Path, path: Path, stamp: Mapping[str, Any], workload: Workload
+) -> None:
     with staged_directory(path.parent) as new:
-        engine.build(graph, new / engine.FILE, variant)
+        engine.build(graph, new / GRAPH, variant, workload)
         write_stamp(new / STAMP, stamp)
 
 
@@ -170,7 +224,7 @@ def _manifest(
     engine: Engine,
     variant: str,
     graph: Path,
-    engine_file: Path,
+    compiled: Compiled,
     report: Report,
     fingerprint: Mapping[str, Any],
     seconds: Mapping[str, float],
@@ -192,10 +246,10 @@ def _manifest(
             "name": engine.NAME,
             "variant": variant,
             "file": engine.FILE,
-            "bytes": engine_file.stat().st_size,
-            "sha256": file_digest(engine_file),
+            "bytes": compiled.file.stat().st_size,
+            "sha256": file_digest(compiled.file),
             "float32_bytes": graph.stat().st_size,
-            **engine.facts(engine_file),
+            **compiled.facts,
         },
         "seconds": {step: round(taken, 1) for step, taken in seconds.items()},
         "fingerprint": fingerprint,

@@ -15,7 +15,7 @@ from typing import Any
 from catalog import cleaning
 from export.checkpoint import Checkpoint
 from export.digests import directory_digest
-from export.engines import Engine
+from export.engines import Compiled, Engine, Workload
 from export.served import copy_model
 from export.triton_configs import fill_width
 
@@ -31,27 +31,34 @@ _SWITCHING = ".switching"
 """Holds the id of a release that is in place and about to become current."""
 
 
-def assemble_repository(repository: Path, checkpoint: Checkpoint, engine: Engine, engine_file: Path) -> None:
+def assemble_repository(
+    repository: Path, checkpoint: Checkpoint, engine: Engine, compiled: Compiled, workload: Workload
+) -> None:
     """Fill an empty folder with what Triton is pointed at.
 
     Args:
         repository: The folder; it is made.
         checkpoint: Its tokenizer, taxonomy and thresholds go in.
         engine: Puts the classifier in.
-        engine_file: What the engine built.
+        compiled: What the engine made.
+        workload: What it was made for.
 
     Raises:
         ExportError: A configuration's source can't be used.
     """
     for model in MODELS:
         copy_model(model, repository / model)
-    engine.install(engine_file, repository / "classifier")
+    engine.install(compiled, repository / "classifier", workload)
     tokenizer, labeler = repository / "tokenizer" / "1", repository / "labeler" / "1"
     shutil.copyfile(CLEANING, tokenizer / "cleaning.py")
     shutil.copyfile(checkpoint.path / "tokenizer.json", tokenizer / "tokenizer.json")
     _write_json(
         tokenizer / "tokenizer_settings.json",
-        {"max_length": checkpoint.max_length, "pad_token_id": checkpoint.pad_token_id},
+        {
+            "max_length": checkpoint.max_length,
+            "pad_token_id": checkpoint.pad_token_id,
+            **engine.tokenizer_settings(workload),
+        },
     )
     (labeler / "taxonomy.json").write_text(checkpoint.taxonomy.to_json(), encoding="utf-8")
     _write_json(labeler / "thresholds.json", {"tags": checkpoint.thresholds})

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import onnx
 
+from export.engines import Compiled, Workload
 from export.engines.block_quantization import quantize_blocks
 from export.engines.row_quantization import quantize_rows
 from export.errors import ExportError
-from export.held_out import Scorer, Scores
+from export.held_out import Run, Scorer, Scores
 from export.parity import Limits
 from export.served import copy_model, served_module
 from export.signature import INPUTS, OUTPUT
 from settings import ExportSettings
 
-NAME = "INT8 ONNX"
+NAME = GRAPH_NAME = "INT8 ONNX"
 FILE = "model.onnx"
 _VARIANTS: Mapping[str, Callable[[Path, Path], int]] = {
     # The values' projection is kept in float32: it is a twelfth of the work, and carries a third of the whole error.
@@ -36,13 +38,24 @@ VARIANTS = tuple(_VARIANTS)
 PACKAGES = ("onnx", "onnxruntime")
 
 
-def build(graph: Path, path: Path, variant: str) -> None:
+def environment() -> dict[str, str]:
+    """Nothing: the graph is the same wherever it is made."""
+    return {}
+
+
+def variants(workload: Workload) -> tuple[str, ...]:
+    """All of `VARIANTS`."""
+    return VARIANTS
+
+
+def build(graph: Path, path: Path, variant: str, workload: Workload) -> None:
     """Make the INT8 graph: the encoder's products of tokens and weights, not the head and not attention itself.
 
     Args:
         graph: the float32 ONNX graph.
         path: the file to write.
         variant: one of `VARIANTS`.
+        workload: what it is made for; the graph is the same for all.
 
     Raises:
         ExportError: the graph has no product to quantize.
@@ -67,15 +80,17 @@ def open_scorer(path: Path, threads: int) -> Scorer:
     return run
 
 
-def install(path: Path, folder: Path) -> None:
-    """Make the classifier of the Python backend, with the graph beside its model.py.
+def runs(lengths: npt.NDArray[np.int64], workload: Workload) -> Iterator[Run]:
+    """Rows sorted by length and cut under the token budget, as model_repository/classifier does."""
+    plan_runs, serving = served_module("batching").plan_runs, workload.settings.serving
+    for start in range(0, len(lengths), serving.max_batch_size):
+        for rows in plan_runs(lengths[start : start + serving.max_batch_size], serving.token_budget):
+            yield Run(start + rows, int(lengths[start + rows].max()))
 
-    Args:
-        path: the INT8 graph.
-        folder: model_repository/classifier of the release.
-    """
-    copy_model("classifier", folder)
-    shutil.copyfile(path, folder / "1" / FILE)
+
+def width(length: int, workload: Workload) -> int:
+    """The text's own length: nothing is padded that is computed alone."""
+    return length
 
 
 def limits(settings: ExportSettings) -> Limits:
@@ -83,12 +98,32 @@ def limits(settings: ExportSettings) -> Limits:
     return Limits(min_equal_categories=settings.min_equal_categories_int8, max_f1_loss=settings.max_f1_loss_int8)
 
 
-def facts(path: Path) -> dict[str, Any]:
-    """Opsets by domain, operators by name, and how many matrix products are in INT8."""
-    model = onnx.load(str(path))
+def compile(graph: Path, folder: Path, workload: Workload, force: bool) -> Compiled:
+    """The INT8 graph itself, which ONNX Runtime reads; the manifest gets its opsets, operators and INT8 products."""
+    model = onnx.load(str(graph))
     operators = Counter(node.op_type for node in model.graph.node)
-    return {
-        "opset": {entry.domain or "ai.onnx": entry.version for entry in model.opset_import},
-        "operators": dict(operators.most_common()),
-        "int8_products": operators["MatMulIntegerToFloat"] + operators["MatMulNBits"],
-    }
+    return Compiled(
+        graph,
+        {
+            "opset": {entry.domain or "ai.onnx": entry.version for entry in model.opset_import},
+            "operators": dict(operators.most_common()),
+            "int8_products": operators["MatMulIntegerToFloat"] + operators["MatMulNBits"],
+        },
+    )
+
+
+def install(compiled: Compiled, folder: Path, workload: Workload) -> None:
+    """Make the classifier of the Python backend, with the graph beside its model.py.
+
+    Args:
+        compiled: the INT8 graph.
+        folder: model_repository/classifier of the release.
+        workload: what it is made for.
+    """
+    copy_model("classifier", folder)
+    shutil.copyfile(compiled.file, folder / "1" / FILE)
+
+
+def tokenizer_settings(workload: Workload) -> dict[str, Any]:
+    """Nothing: the classifier takes any length."""
+    return {}

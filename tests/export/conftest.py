@@ -22,6 +22,8 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedToken
 
 from catalog.prepared import Example
 from catalog.taxonomy import Label, Taxonomy
+from export.engines import Workload
+from export.held_out import HeldOut
 from settings import Settings
 from training.modeling_product_tagging import BertForProductTagging, ProductTaggingConfig
 
@@ -183,6 +185,16 @@ class Place:
     def leftovers(self) -> list[str]:
         """What a finished export must not leave: anything hidden but locks."""
         return sorted(p.name for p in self.build.rglob(".*") if not p.name.endswith(".lock"))
+
+
+def no_products() -> HeldOut:
+    """For engines that look at none."""
+    raise AssertionError("this engine looks at products")
+
+
+def make_workload(settings: Settings | None = None, calibration: Callable[[], HeldOut] = no_products) -> Workload:
+    """What the small checkpoint's engines are made for."""
+    return Workload(settings or Settings(), MAX_LENGTH, POSITIONS, calibration)
 
 
 PlaceMaker = Callable[[], Place]

@@ -27,7 +27,7 @@ def test_a_new_release_is_named(place_with_release: Place, capsys: pytest.Captur
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--target", "gpu"], "error: TARGET=gpu (a TensorRT plan) can't be exported yet"),
+        (["--target", "tpu"], "error: There is no target 'tpu'; there is: cpu, gpu."),
         (["--set", "export.parity_products=0"], "`export.parity_products` is 0"),
         (["--set", "build_dir=/proc/nowhere"], "error: /proc/nowhere can't be used (No such file or directory)."),
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +10,11 @@ import pytest
 from sklearn.metrics import f1_score
 
 from catalog.taxonomy import Label, Taxonomy
-from export.held_out import HeldOut, Scores, length_runs, score, served_runs, single_runs
+from export.engines import onnxruntime_int8, tensorrt
+from export.held_out import HeldOut, Run, Scores, length_runs, score
 from export.parity import Comparison, Limits, TagRule, compare, format_table, measure
+from settings import Settings
+from tests.export.conftest import MAX_LENGTH, make_workload
 
 TAXONOMY = Taxonomy((Label("a"), Label("b"), Label("c")), (Label("x"), Label("only-a", categories=("a",))))
 RULE = TagRule.of(TAXONOMY, {"x": 0.5, "only-a": 0.25})
@@ -96,9 +99,17 @@ def test_better_answers_than_the_checkpoint_s_are_no_loss() -> None:
     assert not any("category" in failure for failure in found.failures)
 
 
-@pytest.mark.parametrize("runs", [lambda p: served_runs(p, 64, 512), length_runs, single_runs])
+@pytest.mark.parametrize(
+    "runs",
+    [
+        lambda products: onnxruntime_int8.runs(products.lengths, make_workload()),
+        lambda products: tensorrt.runs(products.lengths, make_workload()),
+        length_runs,
+    ],
+    ids=["cpu", "gpu", "by length"],
+)
 def test_every_way_to_batch_scores_every_product_once_and_in_its_place(
-    runs: Callable[[HeldOut], Iterator[Tokens]],
+    runs: Callable[[HeldOut], Iterable[Run]],
 ) -> None:
     products, _ = make_products()
     computed = []
@@ -114,8 +125,18 @@ def test_every_way_to_batch_scores_every_product_once_and_in_its_place(
     assert sum(computed) == COUNT
 
 
-def test_the_served_batches_keep_to_the_budget() -> None:
-    products, _ = make_products()
-    for rows in served_runs(products, 64, 128):
-        assert len(rows) * max(len(products.token_ids[row]) for row in rows) <= 128
-        assert len({row // 64 for row in rows}) == 1
+def test_the_cpu_s_batches_keep_to_the_budget() -> None:
+    lengths = make_products()[0].lengths
+    workload = make_workload(Settings.model_validate({"serving": {"token_budget": 128}}))
+    for run in onnxruntime_int8.runs(lengths, workload):
+        assert run.width == lengths[run.rows].max() and len(run.rows) * run.width <= 128
+        assert len({row // 64 for row in run.rows}) == 1
+
+
+def test_the_gpu_s_batches_have_the_lengths_of_the_plan() -> None:
+    lengths = make_products()[0].lengths
+    workload = make_workload(Settings.model_validate({"serving": {"max_batch_size": 4}}))
+    runs = list(tensorrt.runs(lengths, workload))
+    assert {run.width for run in runs} == {16, MAX_LENGTH}
+    for run in runs:
+        assert len(run.rows) <= 4 and run.width == tensorrt.width(int(lengths[run.rows].max()), workload)

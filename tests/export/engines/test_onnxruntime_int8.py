@@ -16,7 +16,7 @@ from export.engines.row_quantization import quantize_rows
 from export.errors import ExportError
 from export.held_out import Scorer
 from export.served import served_module
-from tests.export.conftest import Place, random_batch
+from tests.export.conftest import Place, make_workload, random_batch
 
 VOCABULARY = 30_000
 
@@ -40,7 +40,8 @@ def test_most_products_of_weights_are_in_int8_and_the_values_are_not(exported: P
     quantized = [node.name for node in graph.node if node.op_type == "MatMulIntegerToFloat"]
     assert len(quantized) == 2 * 5  # two layers: query, key, attention's output, and the two of the feed-forward part
     assert not any("/self/value/" in name for name in quantized)
-    facts = onnxruntime_int8.facts(exported.build / "engines" / "cpu" / "fast" / "model.onnx")
+    path = exported.build / "engines" / "cpu" / "fast" / "model.onnx"
+    facts = onnxruntime_int8.compile(path, path.parent, make_workload(), force=False).facts
     assert facts["int8_products"] == 10 and facts["operators"]["LayerNormalization"] > 0
 
 
@@ -134,4 +135,4 @@ def test_a_graph_without_products_is_refused(tmp_path: Path) -> None:
     graph = helper.make_graph([helper.make_node("Abs", ["x"], ["y"])], "none", [value], [other])
     onnx.save(helper.make_model(graph), str(tmp_path / "none.onnx"))
     with pytest.raises(ExportError, match="no matrix product"):
-        onnxruntime_int8.build(tmp_path / "none.onnx", tmp_path / "int8.onnx", "fast")
+        onnxruntime_int8.build(tmp_path / "none.onnx", tmp_path / "int8.onnx", "fast", make_workload())
