@@ -46,6 +46,18 @@ def disk_errors(build_dir: Path) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
+    """Give an empty folder that is gone at the end; what a killed run left of it is removed first."""
+    folder = parent / f".{name}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _is_full(error: BaseException | None) -> bool:
     """Whether a full disk is the cause; libraries wrap it, some in a text only."""
     while error is not None:

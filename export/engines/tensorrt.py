@@ -13,7 +13,6 @@ import json
 import logging
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ from export.engines.plan.classifier_config import write_classifier_config
 from export.engines.plan.gpu import Gpu, find_gpu
 from export.engines.plan.profiles import Profile, bucket_of, length_buckets, plan_profiles
 from export.errors import Incomplete
+from export.guards import scratch_folder
 from export.held_out import Run, Scorer, length_runs
 from export.parity import Limits
 from settings import ExportSettings
@@ -108,8 +108,8 @@ def open_scorer(path: Path, threads: int) -> Scorer:
     """
     from export.engines import onnxruntime_int8
 
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".emulation-") as folder:
-        emulation = Path(folder) / "model.onnx"
+    with scratch_folder(path.parent, "emulation") as folder:
+        emulation = folder / "model.onnx"
         write_emulation(path, emulation)
         return onnxruntime_int8.open_scorer(emulation, threads)
 
@@ -212,9 +212,9 @@ def _verify(graph: Path, folder: Path, profiles: list[Profile], workload: Worklo
             '(`pip install -c constraints.txt ".[verify]"`).'
         )
         return
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".verification-") as scratch:
-        facts = build_plan(verifier, graph, profiles, _options(workload, None), Path(scratch) / FILE)
-        facts["bytes"] = (Path(scratch) / FILE).stat().st_size
+    with scratch_folder(folder, "verification") as scratch:
+        facts = build_plan(verifier, graph, profiles, _options(workload, None), scratch / FILE)
+        facts["bytes"] = (scratch / FILE).stat().st_size
     new = folder / ".verification.json.new"
     new.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     new.replace(folder / "verification.json")
