@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from export.errors import Incomplete
 from export.pipeline import export
 from serving.releases import current_release, list_releases
 from tests.export.conftest import Place
@@ -30,11 +31,11 @@ sys.exit(main(sys.argv[1:]))
 """A program that exports as the command does and waits for ever where `place` is called."""
 LIMITED = """
 import resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
 from export.__main__ import main
 sys.exit(main(sys.argv[1:]))
 """
-"""A program that exports as the command does and may write no file over a megabyte: for it, the disk is full there."""
+"""A program that exports as the command does and may write no larger file: for it, the disk is full there."""
 PLACES = [
     ("pipeline", "module.write_stamp"),  # the float32 graph is written, its folder not yet in place
     ("engines.onnxruntime_int8", "module.build"),
@@ -120,8 +121,39 @@ def test_a_full_disk_ends_in_a_sentence_and_leaves_the_former_release(
     place_with_release: Place, arguments: tuple[str, ...]
 ) -> None:
     before = place_with_release.files()
-    with running(LIMITED, place_with_release, *arguments) as process:
+    with running(LIMITED.format(limit=1_000_000), place_with_release, *arguments) as process:
         _, errors = process.communicate()
     assert process.returncode == 1
     assert errors.splitlines()[-1].startswith(f"error: The disk of {place_with_release.build} is full"), errors
+    assert place_with_release.files() == before and place_with_release.leftovers() == []
+
+
+def test_a_disk_that_is_full_for_the_plan_ends_in_a_sentence_and_leaves_the_current_release(
+    place_with_release: Place,
+) -> None:
+    before = place_with_release.files()
+    # The FP16 graph has 2 MB, the plan 7.
+    with running(LIMITED.format(limit=5_000_000), place_with_release, "--target", "gpu") as process:
+        _, errors = process.communicate()
+    assert process.returncode == 1
+    assert (place_with_release.build / "engines" / "gpu" / "direct" / "model.onnx").exists()
+    assert errors.splitlines()[-1].startswith(f"error: The disk of {place_with_release.build} is full"), errors
+    assert place_with_release.files() == before and place_with_release.leftovers() == []
+
+
+@pytest.mark.parametrize(
+    ("module", "function"),
+    [
+        ("engines.tensorrt", "module.convert_direct"),
+        ("engines.tensorrt", "module.write_emulation"),
+        ("engines.tensorrt", "module.build_plan"),
+    ],
+)
+def test_a_killed_export_for_gpus_is_cleared_away_by_the_next(
+    place_with_release: Place, module: str, function: str
+) -> None:
+    before = place_with_release.files()
+    kill_at(module, function, place_with_release, "--target", "gpu")
+    with pytest.raises(Incomplete):
+        export(place_with_release.settings(), "gpu")
     assert place_with_release.files() == before and place_with_release.leftovers() == []

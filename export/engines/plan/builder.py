@@ -87,11 +87,12 @@ def _parse(trt: TensorRT, builder: Builder, graph: Path, log: MessageLog) -> INe
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, log)
     # Not `supports_model_v2`: it ends the process on some graphs.
-    if not parser.parse(graph.read_bytes()):
+    # An empty file is parsed without an error.
+    if not parser.parse(graph.read_bytes()) or not network.num_outputs:
         raise ExportError(_why_not_parsed(trt, graph, parser))
     names = [tensor.name for tensor in _outputs(network)]
     if names != [OUTPUT]:
-        raise ExportError(f"{graph} gives {', '.join(names) or 'nothing'}, not {OUTPUT}: it is not what serving needs.")
+        raise ExportError(f"{graph} gives {', '.join(names)}, not {OUTPUT}: it is not what serving needs.")
     return network
 
 
@@ -121,8 +122,10 @@ def _configure(trt: TensorRT, builder: Builder, options: BuildOptions) -> IBuild
     config.progress_monitor = open_progress(trt, "TensorRT plan")
     if options.timing_cache is not None:
         known = options.timing_cache.read_bytes() if options.timing_cache.is_file() else b""
-        # A cache of another version or GPU is refused, not an error; then all is timed anew.
-        config.set_timing_cache(config.create_timing_cache(known), ignore_mismatch=False)
+        # A cache of another version or GPU, or a damaged one, is no error: all is timed anew then.
+        cache = config.create_timing_cache(known) or config.create_timing_cache(b"")
+        if cache is not None:
+            config.set_timing_cache(cache, ignore_mismatch=False)
     return config
 
 
@@ -161,8 +164,7 @@ def _write(path: Path, memory: IHostMemory) -> None:
 
 
 def _keep_timings(config: IBuilderConfig, options: BuildOptions) -> None:
-    cache = config.get_timing_cache()
-    if options.timing_cache is None or cache is None:
+    if options.timing_cache is None or (cache := config.get_timing_cache()) is None:
         return
     new = options.timing_cache.with_name(f".{options.timing_cache.name}.new")
     _write(new, cache.serialize())
