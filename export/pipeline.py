@@ -113,7 +113,7 @@ def _make(
     force: bool,
 ) -> Exported:
     seconds: dict[str, float] = {}
-    workload = _workload(settings, checkpoint)
+    workload = make_workload(settings, checkpoint)
     graph_stamp = graph_fingerprint(checkpoint)
     graph = settings.build_dir / "onnx" / GRAPH
     if force or not _is_made(graph, graph_stamp):
@@ -152,7 +152,9 @@ def _make(
     return Exported(path, manifest, up_to_date=False, current=release_id, removed=tuple(removed))
 
 
-def _workload(settings: Settings, checkpoint: Checkpoint) -> Workload:
+def make_workload(settings: Settings, checkpoint: Checkpoint) -> Workload:
+    """What an engine of this checkpoint is made for."""
+
     def calibration() -> HeldOut:
         # Validation products: the gate measures on the test part.
         return load_held_out(

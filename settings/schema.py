@@ -190,6 +190,10 @@ class BenchSettings(Section):
     """Measured time of one round at one number of clients, in seconds."""
     rounds: Annotated[int, Field(ge=1)] = 3
     """Rounds, the servers taking turns; the result is their median."""
+    engine_batches: list[Annotated[int, Field(ge=1)]] = Field(default_factory=lambda: [1, 8, 32, 64], min_length=1)
+    """TARGET=gpu: batches of the TensorRT plan and of PyTorch, at each length of the plan."""
+    engine_seconds: Annotated[float, Field(gt=0)] = 0.5
+    """TARGET=gpu: measured time of one round of one batch and length, in seconds."""
 
 
 class Settings(Section):

@@ -10,7 +10,7 @@ import importlib.resources
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -71,8 +71,10 @@ def write_graph(path: Path, tokenizer: Tokenizer, categories: tuple[str, ...] = 
     onnx.save(model, str(path))
 
 
-def build_release(releases: Path, release_id: str, categories: tuple[str, ...] = CATEGORIES) -> Path:
-    """A complete release, laid out as the export does."""
+def build_release(
+    releases: Path, release_id: str, categories: tuple[str, ...] = CATEGORIES, length_buckets: Sequence[int] = ()
+) -> Path:
+    """A complete release, laid out as the export does; with length buckets the tokenizer pads as for a GPU."""
     release = releases / release_id
     repository = release / "model_repository"
     shutil.copytree(SOURCES / "model_repository", repository, ignore=shutil.ignore_patterns("__pycache__", ".gitkeep"))
@@ -80,7 +82,9 @@ def build_release(releases: Path, release_id: str, categories: tuple[str, ...] =
     tokenizer = Tokenizer.from_str(tokenizer_file.read_text(encoding="utf-8"))
     shutil.copy2(SOURCES / "catalog" / "cleaning.py", repository / "tokenizer" / "1")
     (repository / "tokenizer" / "1" / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
-    settings = {"max_length": MAX_LENGTH, "pad_token_id": 0}
+    settings: dict[str, object] = {"max_length": MAX_LENGTH, "pad_token_id": 0}
+    if length_buckets:
+        settings["length_buckets"] = list(length_buckets)
     (repository / "tokenizer" / "1" / "tokenizer_settings.json").write_text(json.dumps(settings))
     write_graph(repository / "classifier" / "1" / "model.onnx", tokenizer, categories)
     rules = {"dress": ["apparel"], "summer": [], "phone": ["electronics"], "gift": []}

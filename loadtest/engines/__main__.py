@@ -1,0 +1,123 @@
+"""`make bench TARGET=gpu`: the current release's TensorRT plan beside PyTorch FP16, eager and compiled, on one GPU."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+import torch
+
+from export.checkpoint import Checkpoint, read_checkpoint
+from export.engines import find_engine
+from export.engines.plan.api import TensorRT, find_tensorrt
+from export.engines.plan.gpu import Gpu, find_gpu
+from export.engines.plan.runtime import DEVICE, PlanRunner
+from export.errors import ExportError
+from export.gate import ParityGate
+from export.pipeline import make_workload
+from loadtest.bench.report import write_json
+from loadtest.engines.contenders import Contender, pytorch
+from loadtest.engines.measure import measure
+from loadtest.engines.report import as_json, plot, table
+from serving.errors import ServingError
+from serving.releases import Release, current_release
+from settings import Settings, SettingsError, add_settings_options, load_settings
+
+PLAN = "TensorRT FP16 plan"
+MISSING = 3
+"""Exit status where there is no GPU or no TensorRT to measure."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark; return the process's exit status."""
+    parser = argparse.ArgumentParser(prog="python -m loadtest.engines", description=__doc__)
+    add_settings_options(parser)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    try:
+        settings = load_settings(options.config, options.set)
+        trt, gpu = find_tensorrt(), find_gpu()
+        if trt is None or gpu is None:
+            lacks = " and no ".join(name for name, there in (("NVIDIA GPU", gpu), ("TensorRT", trt)) if there is None)
+            print(
+                f"Nothing was measured, because this machine has no {lacks}: run `make bench TARGET=gpu` where "
+                "`make export TARGET=gpu` made the release."
+            )
+            return MISSING
+        return _run(settings, trt, gpu)
+    except KeyboardInterrupt:
+        print("\nStopped; nothing was written.", file=sys.stderr)
+        return 130
+    except (ExportError, ServingError, SettingsError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _run(settings: Settings, trt: TensorRT, gpu: Gpu) -> int:
+    checkpoint = read_checkpoint(settings.build_dir / "checkpoint")
+    release = _gpu_release(settings, checkpoint)
+    engine = release.manifest["engine"]
+    runner = PlanRunner(trt, release.repository / "classifier" / "1" / engine["file"])
+    contenders = [
+        pytorch(checkpoint, DEVICE, torch.float16),
+        pytorch(checkpoint, DEVICE, torch.float16, compiled=True),
+        Contender(PLAN, runner.run),
+    ]
+    bench = settings.bench
+    lengths = [int(profile["length"]) for profile in engine["profiles"]]
+    batches = [batch for batch in bench.engine_batches if batch <= int(engine["max_batch_size"])]
+    print(f"{gpu.name}, TensorRT {trt.__version__}, PyTorch {torch.__version__}; release {release.id}")
+    timings = measure(
+        contenders,
+        batches,
+        lengths,
+        bench.engine_seconds,
+        bench.rounds,
+        DEVICE,
+        int(checkpoint.config["vocab_size"]),
+        lambda line: print(line, flush=True),
+    )
+    passed, parity = _compare(settings, checkpoint, runner)
+    facts: dict[str, Any] = {
+        "created": f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
+        "release": release.id,
+        "gpu": vars(gpu),
+        "versions": {"tensorrt": trt.__version__, "torch": torch.__version__},
+        "parity": parity,
+    }
+    reports = settings.build_dir / "reports"
+    reports.mkdir(parents=True, exist_ok=True)
+    write_json(reports / "bench-gpu.json", as_json(timings, facts))
+    plot(reports / "bench-gpu.png", timings, f"{gpu.name}, TensorRT {trt.__version__}, PyTorch {torch.__version__}")
+    print()
+    for line in table(timings, contenders[0].name):
+        print(line)
+    print(f"\n{parity}\nWritten: {reports / 'bench-gpu.json'}, {reports / 'bench-gpu.png'}")
+    return 0 if passed else 1
+
+
+def _gpu_release(settings: Settings, checkpoint: Checkpoint) -> Release:
+    release = current_release(settings.build_dir / "releases")
+    if release.target != "gpu":
+        raise ServingError(f"The current release {release.id} is not for a GPU. Make one: `make export TARGET=gpu`.")
+    if release.manifest.get("checkpoint_digest") != checkpoint.digest:
+        raise ServingError(
+            f"The release {release.id} was made of another checkpoint than {checkpoint.path}: `make export TARGET=gpu`."
+        )
+    return release
+
+
+def _compare(settings: Settings, checkpoint: Checkpoint, runner: PlanRunner) -> tuple[bool, str]:
+    """Whether the plan holds the gate's limits on the held-out products, and the gate's table."""
+    workload = make_workload(settings, checkpoint)
+    gate = ParityGate(checkpoint, find_engine("gpu"), workload)
+    passed = gate.check_compiled(runner)
+    return passed, gate.report().table()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

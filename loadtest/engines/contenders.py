@@ -1,0 +1,58 @@
+"""What is compared: functions from tokens on a device to probabilities, which are computed when they return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from export.checkpoint import Checkpoint
+from export.onnx_graph import probabilities
+
+Compute = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""input_ids, attention_mask int64 [B, L] → probabilities float32 [B, C + T], all on one device."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One of those compared.
+
+    Attributes:
+        name: What tables call it.
+        compute: Returns when the answer is there, not when it is on its way.
+    """
+
+    name: str
+    compute: Compute
+
+
+def pytorch(checkpoint: Checkpoint, device: str, dtype: torch.dtype, *, compiled: bool = False) -> Contender:
+    """The checkpoint in PyTorch, with the softmax and the sigmoids that are part of the plan.
+
+    Args:
+        checkpoint: Its model is loaded anew.
+        device: Such as `cuda:0`.
+        dtype: Of weights and activations; the probabilities are computed in float32.
+        compiled: By torch.compile, which also captures CUDA graphs; every new shape takes it a while.
+    """
+    # transformers' types say nothing of `to`'s overloads.
+    model: Any = checkpoint.load_model()
+    model = model.to(device=device, dtype=dtype).eval()
+    categories = len(checkpoint.taxonomy.category_ids)
+
+    def answer(input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        return probabilities(model(input_ids, attention_mask).logits.float(), categories)
+
+    quick: Compute = torch.compile(answer, mode="reduce-overhead", dynamic=False) if compiled else answer
+
+    @torch.inference_mode()
+    def compute(input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        scores = quick(input_ids, attention_mask)
+        if scores.is_cuda:
+            torch.cuda.synchronize(scores.device)
+        return scores
+
+    precision = str(dtype).removeprefix("torch.")
+    return Contender(f"PyTorch {precision}, {'compiled' if compiled else 'eager'}", compute)
