@@ -61,7 +61,7 @@ def plot(path: Path, timings: Sequence[Timing], title: str) -> None:
     import matplotlib as mpl  # here, because it takes a second
 
     mpl.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     lengths = sorted({one.length for one in timings})
     names = list(dict.fromkeys(one.contender for one in timings))
@@ -95,6 +95,9 @@ def plot(path: Path, timings: Sequence[Timing], title: str) -> None:
         panels[row][0].set_ylabel(label)
         for axes in panels[row]:
             axes.set_yscale("log")
+            axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,g}"))
+            axes.yaxis.set_minor_formatter(ticker.NullFormatter())
             axes.grid(alpha=0.3)
             axes.spines[["top", "right"]].set_visible(False)
     panels[0][0].legend(frameon=False, fontsize=8)

@@ -2,7 +2,7 @@
 
 ONNX Runtime has no FP16 kernels for x86 processors. It computes such a graph in float32 and drops the conversions
 between neighbouring operators, so an FP16 graph run on the CPU answers almost what the float32 graph does, whatever a
-GPU would answer: overflows don't show, and differences come out several times too small. The emulation is the same
+GPU would answer: overflows don't show, and differences come out too small (docs/gpu.md). The emulation is the same
 graph in float32, with every result that is FP16 rounded to FP16 by a pair of casts, which ONNX Runtime keeps because
 they change the number. Products are summed up in float32, as tensor cores do.
 """
