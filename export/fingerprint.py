@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -22,6 +23,7 @@ from settings import Settings
 CODE = Path(__file__).resolve().parent
 GRAPH_CODE = ("onnx_graph.py", "signature.py", "checkpoint.py")
 GRAPH_PACKAGES = ("torch", "transformers", "optimum", "optimum-onnx", "onnx")
+COMMIT_VARIABLE = "PRODUCT_TAGGER_COMMIT"
 HELD_OUT_SPLITS = ("test", "validation")
 
 WHAT = {
@@ -112,7 +114,14 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
 
 
 def git_state(directory: Path = CODE) -> dict[str, Any]:
-    """The commit the code is of, and whether it was changed since; None for both outside git."""
+    """The commit the code is of, and whether it was changed since; None for both outside git.
+
+    In the container, which has the code without its history, the variable `PRODUCT_TAGGER_COMMIT` tells: the commit the
+    image was built from, with `-dirty` behind it where files had been changed.
+    """
+    told = os.environ.get(COMMIT_VARIABLE, "")
+    if told:
+        return {"commit": told.removesuffix("-dirty"), "dirty": told.endswith("-dirty")}
     try:
         commit, status = (
             subprocess.run(

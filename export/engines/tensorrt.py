@@ -9,7 +9,6 @@ what TensorRT can't take of the graph shows there as well.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -33,6 +32,7 @@ from export.engines.plan.classifier_config import write_classifier_config
 from export.engines.plan.gpu import Gpu, find_gpu
 from export.engines.plan.profiles import Profile, bucket_of, length_buckets, plan_profiles
 from export.errors import Incomplete
+from export.fingerprint import read_stamp, write_stamp
 from export.guards import scratch_folder
 from export.held_out import Run, Scorer, length_runs
 from export.parity import Limits
@@ -187,15 +187,15 @@ def _plan(
         "code": files_digest(directory_files(CODE / "plan"), CODE),
         **environment(),
     }
-    if force or not path.is_file() or _read(path.with_name(STAMP)) != stamp:
+    if force or not path.is_file() or read_stamp(path.with_name(STAMP)) != stamp:
         logger.info("%s for %s, TensorRT %s: takes minutes …", NAME, gpu.name, trt.__version__)
         with staged_directory(path.parent) as new:
             facts = build_plan(trt, graph, profiles, options, new / FILE)
-            (new / FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-            (new / STAMP).write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
+            write_stamp(new / FACTS, facts)
+            write_stamp(new / STAMP, stamp)
         logger.info("%s: %.0f s, %.0f MB", NAME, facts["build_seconds"], path.stat().st_size / 1e6)
     runner = PlanRunner(trt, path)
-    facts = {**(_read(path.with_name(FACTS)) or {}), **runner.facts()}
+    facts = {**(read_stamp(path.with_name(FACTS)) or {}), **runner.facts()}
     for profile, memory in zip(facts["profiles"], facts.pop("device_memory_bytes"), strict=True):
         profile["device_memory_bytes"] = memory
     about_gpu = {"gpu": gpu.name, **{name: value for name, value in vars(gpu).items() if name != "name"}}
@@ -216,7 +216,7 @@ def _verify(graph: Path, folder: Path, profiles: list[Profile], workload: Worklo
         facts = build_plan(verifier, graph, profiles, _options(workload, None), scratch / FILE)
         facts["bytes"] = (scratch / FILE).stat().st_size
     new = folder / ".verification.json.new"
-    new.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    write_stamp(new, facts)
     new.replace(folder / "verification.json")
     logger.info(
         "The FP16 graph compiles: TensorRT for RTX %s, %d layers, lengths %s, batches 1 to %d, %.1f s, %.0f MB.",
@@ -240,11 +240,3 @@ def _missing(trt: TensorRT | None, gpu: Gpu | None) -> str:
 def _options(workload: Workload, timing_cache: Path | None) -> BuildOptions:
     settings = workload.settings.export.tensorrt
     return BuildOptions(settings.workspace_mib, settings.optimization_level, workload.positions, timing_cache)
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
