@@ -1,8 +1,9 @@
-"""Command line of serving: `python -m serving run | start | stop | status | logs | releases | rollback | use`."""
+"""Command line of serving: `python -m serving run | start | stop | status | preflight | logs | releases …`."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import logging
 import os
@@ -15,7 +16,9 @@ from serving.control import start, status, stop, use
 from serving.errors import ServingError
 from serving.health import curl_command
 from serving.logs import follow, readable
+from serving.preflight import examine
 from serving.releases import CURRENT, list_releases
+from serving.repository import is_gpu_repository
 from serving.state import ServerFiles, running_state
 from serving.supervisor import Supervisor
 from settings import Settings, SettingsError, add_settings_options, load_settings
@@ -52,6 +55,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("stop", parents=[shared], help="stop the server")
     command = commands.add_parser("status", parents=[shared], help="what runs (exit status 3: nothing)")
     command.add_argument("--json", action="store_true", help="one JSON object")
+    command = commands.add_parser("preflight", parents=[shared], help="whether it could start here (exit status 1: no)")
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
     command = commands.add_parser("logs", parents=[shared], help="Triton's log")
     command.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C or the server's end")
     command.add_argument("-n", "--lines", type=int, default=100, help="so many last lines (default: 100; 0: all)")
@@ -112,17 +117,32 @@ def _print_status(found: dict[str, Any]) -> None:
         print(f"The current release is another, {current}. Serve it: `python -m serving use {current}`")
 
 
+def _preflight(settings: Settings, options: argparse.Namespace) -> int:
+    findings = examine(settings)
+    problems = [finding for finding in findings if finding.outcome == "problem"]
+    width = max(len(finding.check) for finding in findings)
+    for finding in findings:
+        if options.json:
+            print(json.dumps(dataclasses.asdict(finding)))
+        else:
+            print(f"{finding.outcome:<7}  {finding.check:<{width}}  {finding.told}")
+    if not options.json:
+        print("In order." if not problems else f"{len(problems)} to be mended before the server can start.")
+    return 1 if problems else 0
+
+
 def _logs(settings: Settings, options: argparse.Namespace) -> int:
     files = ServerFiles.of(settings)
+    gpu = is_gpu_repository(files.repository)
     if not files.log.exists():
         raise ServingError(f"There is no log at {files.log}: no server with this HTTP port has been started.")
     if options.follow:
         for line in follow(files.log, lambda: running_state(files) is None):
-            if options.all or readable(line) is not None:
+            if options.all or readable(line, gpu=gpu) is not None:
                 print(line, flush=True)
         return 0
     with files.log.open(encoding="utf-8", errors="replace") as stream:
-        shown = (line for line in stream if options.all or readable(line) is not None)
+        shown = (line for line in stream if options.all or readable(line, gpu=gpu) is not None)
         for line in deque(shown, maxlen=options.lines or None):
             print(line, end="")
     return 0
@@ -167,6 +187,7 @@ _COMMANDS = {
     "start": _start,
     "stop": _stop,
     "status": _status,
+    "preflight": _preflight,
     "logs": _logs,
     "releases": _releases,
     "rollback": _use,

@@ -6,24 +6,24 @@ import os
 import sys
 from pathlib import Path
 
-from serving.bundle import Bundle, stub_libraries
+from serving.triton import Triton
 from settings import ServingSettings
 
 
 def server_command(
-    bundle: Bundle, backends: Path, repository: Path, settings: ServingSettings, shm_prefix: str
+    triton: Triton, repository: Path, settings: ServingSettings, shm_prefix: str, *, gpu: bool = False
 ) -> list[str]:
     """The program and its arguments.
 
     Args:
-        bundle: The installed server.
-        backends: What `prepare_backends` gave.
+        triton: The server.
         repository: What `render_repository` wrote.
         settings: Address, ports, time-outs.
         shm_prefix: Begins the names of the shared memory regions the server's processes talk through.
+        gpu: Whether the release runs on a GPU, whose load and memory are then among the metrics.
     """
     return [
-        str(bundle.executable),
+        str(triton.executable),
         f"--model-repository={repository}",
         # The release is fixed for the life of the process: no loading or unloading, by nobody.
         "--model-control-mode=none",
@@ -31,9 +31,9 @@ def server_command(
         "--exit-on-error=true",
         "--strict-readiness=true",
         f"--exit-timeout-secs={max(1, settings.stop_timeout_s - 5)}",
-        f"--backend-directory={backends}",
+        f"--backend-directory={triton.backends}",
         f"--backend-config=python,shm-region-prefix-name={shm_prefix}",
-        f"--cache-directory={bundle.caches}",
+        f"--cache-directory={triton.caches}",
         "--allow-http=true",
         f"--http-address={settings.address}",
         f"--http-port={settings.http_port}",
@@ -43,19 +43,17 @@ def server_command(
         "--allow-metrics=true",
         f"--metrics-address={settings.address}",
         f"--metrics-port={settings.metrics_port}",
-        "--allow-gpu-metrics=false",
+        *([] if gpu else ["--allow-gpu-metrics=false"]),
         # Nobody but the server itself changes how it logs or traces.
         f"--log-verbose={int(settings.verbose)}",
     ]
 
 
-def server_environment(bundle: Bundle, backends: Path) -> dict[str, str]:
+def server_environment(triton: Triton) -> dict[str, str]:
     """This process's environment, changed so that the server finds its libraries and its models this Python."""
     environment = dict(os.environ)
-    environment["LD_LIBRARY_PATH"] = _joined(
-        f"{bundle.libraries}:{stub_libraries(backends)}", environment.get("LD_LIBRARY_PATH")
-    )
-    environment["PATH"] = _joined(str(Path(sys.executable).parent), environment.get("PATH"))
+    _put_first(environment, "LD_LIBRARY_PATH", *map(str, triton.libraries))
+    _put_first(environment, "PATH", str(Path(sys.executable).parent))
     environment["VIRTUAL_ENV"] = sys.prefix
     environment["PYTHONDONTWRITEBYTECODE"] = "1"  # a release's folder stays as it was exported
     environment.pop("PYTHONHOME", None)
@@ -63,5 +61,7 @@ def server_environment(bundle: Bundle, backends: Path) -> dict[str, str]:
     return environment
 
 
-def _joined(first: str, rest: str | None) -> str:
-    return f"{first}:{rest}" if rest else first
+def _put_first(environment: dict[str, str], name: str, *folders: str) -> None:
+    parts = [*folders, *filter(None, [environment.get(name)])]
+    if parts:
+        environment[name] = ":".join(parts)

@@ -15,25 +15,30 @@ _LOAD_FAILURE = re.compile(r"failed to load '([^']+)' version \d+: (.*)")
 _MISSING_LIBRARY = re.compile(r"error while loading shared libraries: ([^:]+)")
 
 
-def is_noise(line: str) -> bool:
-    """Whether a line only says that there is no GPU."""
-    return bool(_NOISE.search(line))
+def is_noise(line: str, *, gpu: bool = False) -> bool:
+    """Whether a line only says that there is no GPU.
+
+    Args:
+        line: One of Triton's.
+        gpu: Whether the release runs on a GPU: then all that is said of it matters.
+    """
+    return not gpu and bool(_NOISE.search(line))
 
 
-def readable(line: str) -> str | None:
+def readable(line: str, *, gpu: bool = False) -> str | None:
     """The line as a person wants to see it; None to leave it out."""
-    return None if is_noise(line) else line.rstrip("\n")
+    return None if is_noise(line, gpu=gpu) else line.rstrip("\n")
 
 
-def is_serious(line: str) -> bool:
+def is_serious(line: str, *, gpu: bool = False) -> bool:
     """Whether a line is a warning or an error that is not noise."""
     match = _SEVERITY.match(line)
-    return match is not None and match.group(1) in "WE" and not is_noise(line)
+    return match is not None and match.group(1) in "WE" and not is_noise(line, gpu=gpu)
 
 
-def failure_cause(text: str) -> str:
+def failure_cause(text: str, *, gpu: bool = False) -> str:
     """Why a server did not start, from its log: one or two sentences."""
-    lines = [line for line in text.splitlines() if not is_noise(line)]
+    lines = [line for line in text.splitlines() if not is_noise(line, gpu=gpu)]
     for line in lines:
         match = _LOAD_FAILURE.search(line)
         if match:
@@ -41,7 +46,7 @@ def failure_cause(text: str) -> str:
     missing = [match.group(1) for line in lines if (match := _MISSING_LIBRARY.search(line))]
     if missing:
         return f"A shared library is missing: {missing[0]}."
-    errors = [_own_words(_SEVERITY.sub("", line)) for line in lines if is_serious(line) and line.startswith("E")]
+    errors = [_own_words(_SEVERITY.sub("", line)) for line in lines if is_serious(line, gpu=gpu) and line[0] == "E"]
     # Triton's last words stand without a severity.
     last = [_own_words(line) for line in lines if line.startswith("error: ")]
     told = [*errors[:1], *last[:1]]

@@ -19,11 +19,18 @@ from serving.releases import Release
 from settings import ServingSettings
 
 CONFIG = "config.pbtxt"
+CLASSIFIER = "classifier"
+
+
+TENSORRT = "tensorrt"
+"""The classifier's backend on a GPU, where the server itself runs it: no process of its own, no threads to divide."""
+GPU_HELPERS = 4
+"""Most tokenizer processes beside a GPU; there are as many labelers."""
 
 
 @dataclass(frozen=True)
 class Processes:
-    """How many processes serve each step, and the threads of one classifier."""
+    """How many processes serve each step, and the threads of one classifier; on a GPU both are 0 of the classifier."""
 
     tokenizers: int
     classifiers: int
@@ -34,6 +41,11 @@ class Processes:
     def total(self) -> int:
         """All Python processes the server starts."""
         return self.tokenizers + self.classifiers + self.labelers
+
+    def __str__(self) -> str:
+        if not self.classifiers:
+            return f"the classifier on the GPU, {_counted(self.tokenizers, 'tokenizer process', 'es')}"
+        return f"{_counted(self.classifiers, 'classifier process', 'es')} with {_counted(self.threads, 'thread')} each"
 
 
 def usable_cores() -> int:
@@ -48,12 +60,20 @@ def usable_cores() -> int:
     return cores
 
 
-def plan_processes(settings: ServingSettings, cores: int) -> Processes:
+def _counted(number: int, name: str, plural: str = "s") -> str:
+    return f"{number} {name}{'' if number == 1 else plural}"
+
+
+def plan_processes(settings: ServingSettings, cores: int, *, gpu: bool = False) -> Processes:
     """What `auto` means on a machine of so many cores.
 
     One classifier process a core, with one thread: on small sub-batches two processes do more than one process with
-    two threads. One tokenizer keeps about eight of them busy.
+    two threads. One tokenizer keeps about eight of them busy. On a GPU the cores are free for tokenizers and labelers,
+    which the GPU waits for.
     """
+    if gpu:
+        helpers = min(GPU_HELPERS, max(1, cores // 4))
+        return Processes(helpers, 0, helpers, 0)
     if settings.instances == "auto":
         instances = cores if settings.threads == "auto" else max(1, cores // settings.threads)
     else:
@@ -75,7 +95,7 @@ def render_repository(release: Release, settings: ServingSettings, target: Path,
     Raises:
         ServingError: A configuration of the release can't be read.
     """
-    processes = plan_processes(settings, cores or usable_cores())
+    processes = plan_processes(settings, cores or usable_cores(), gpu=is_gpu_repository(release.repository))
     staging = target.with_name(f".{target.name}.new")
     shutil.rmtree(staging, ignore_errors=True)
     for source in sorted(release.repository.rglob("*")):
@@ -110,27 +130,59 @@ def read_config(path: Path) -> model_config_pb2.ModelConfig:
         raise ServingError(f"{path} is no Triton model configuration: {error}. Run `make export`.") from None
 
 
+def is_gpu_repository(repository: Path) -> bool:
+    """Whether the classifier of a model repository, a release's or a rendered one, runs on a GPU."""
+    path = repository / CLASSIFIER / CONFIG
+    return path.is_file() and read_config(path).backend == TENSORRT
+
+
+def gpu_instances(release: Release, settings: ServingSettings) -> int:
+    """Classifier instances on each GPU: what the setting says, or the release."""
+    if settings.instances != "auto":
+        return settings.instances
+    config = read_config(release.repository / CLASSIFIER / CONFIG)
+    return sum(max(1, group.count) for group in config.instance_group) or 1
+
+
 def apply_settings(config: model_config_pb2.ModelConfig, settings: ServingSettings, processes: Processes) -> None:
     """Puts the settings into one model's configuration."""
     config.max_batch_size = settings.max_batch_size
     if config.platform == "ensemble":
         return  # an ensemble has no queue and no process of its own
     batching = config.dynamic_batching
-    if config.name == "classifier" and settings.queue_delay_us != "auto":
+    if config.name == CLASSIFIER and settings.queue_delay_us != "auto":
         batching.max_queue_delay_microseconds = settings.queue_delay_us
     queue = batching.default_queue_policy
     queue.max_queue_size = settings.max_queue_size
     queue.default_timeout_microseconds = settings.request_timeout_ms * 1000
     queue.timeout_action = model_config_pb2.ModelQueuePolicy.REJECT
     queue.allow_timeout_override = True
+    if config.backend == TENSORRT:
+        _apply_to_plan(config, settings)
+        return
     parameters: dict[str, str] = {}
-    if config.name == "classifier":
+    if config.name == CLASSIFIER:
         parameters = {"threads": str(processes.threads), "token_budget": str(settings.token_budget)}
     elif config.name == "labeler":
         parameters = {"abstain_below": repr(settings.abstain_below)}
     for key, value in parameters.items():
         config.parameters[key].string_value = value
-    counts = {"tokenizer": processes.tokenizers, "classifier": processes.classifiers, "labeler": processes.labelers}
+    counts = {"tokenizer": processes.tokenizers, CLASSIFIER: processes.classifiers, "labeler": processes.labelers}
     if config.name in counts and config.backend == "python":
         del config.instance_group[:]
         config.instance_group.add(count=counts[config.name], kind=model_config_pb2.ModelInstanceGroup.KIND_CPU)
+
+
+def _apply_to_plan(config: model_config_pb2.ModelConfig, settings: ServingSettings) -> None:
+    """Puts the settings into the classifier of a GPU release; its profiles belong to the plan and stay."""
+    if settings.instances != "auto":
+        for group in config.instance_group:
+            group.count = settings.instances
+    # Triton refuses a preferred batch beyond the largest, and a CUDA graph of one would never be used.
+    preferred = [size for size in config.dynamic_batching.preferred_batch_size if size <= settings.max_batch_size]
+    config.dynamic_batching.preferred_batch_size[:] = preferred
+    graphs = config.optimization.cuda.graph_spec
+    kept = [graph for graph in graphs if graph.batch_size <= settings.max_batch_size]
+    if len(kept) < len(graphs):
+        del graphs[:]
+        graphs.extend(kept)

@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import json
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,6 +69,13 @@ class ServerFiles:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                state = ServerState.read(self.state)
+                if state is not None and state.host not in ("", socket.gethostname()):
+                    # A container's name for itself is the id by which docker knows it.
+                    raise ServingError(
+                        f"A server with HTTP port {self.directory.name} runs in the container {state.host}. Stop it: "
+                        f"`docker stop {state.host}`; its other commands: `docker exec {state.host} python -m serving`."
+                    ) from None
                 raise ServingError(
                     f"A server with HTTP port {self.directory.name} runs already. See `python -m serving status`, stop "
                     "it with `python -m serving stop`, or choose other ports (serving.http_port, grpc_port and "
@@ -92,6 +100,7 @@ class ServerState:
         started: When it last got ready or began to start, in seconds since 1970.
         problem: Why the last switch failed; empty when it didn't.
         restarts: How many times Triton ended by itself and was started anew.
+        host: The name of the machine or container it runs in; the process ids are those there.
     """
 
     supervisor: ProcessId
@@ -105,6 +114,7 @@ class ServerState:
     started: float
     problem: str = ""
     restarts: int = 0
+    host: str = ""
 
     def write(self, path: Path) -> None:
         """Puts the state on disk in one step."""

@@ -7,22 +7,23 @@ import dataclasses
 import logging
 import os
 import signal
+import socket
 import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from serving.bundle import Bundle, find_bundle, prepare_backends
 from serving.command import server_command, server_environment
 from serving.errors import ServingError
 from serving.health import Endpoint, curl_command
 from serving.logs import LogTail, failure_cause, is_serious
-from serving.preflight import check_machine, check_ports, check_release, check_shared_memory
+from serving.preflight import Finding, examine, examine_release, require
 from serving.processes import ProcessId, children_of, spawn_dependent
 from serving.releases import Release, current_release, find_release
-from serving.repository import Processes, plan_processes, render_repository, usable_cores
+from serving.repository import is_gpu_repository, render_repository
 from serving.state import ServerFiles, ServerState, clear_leftovers
+from serving.triton import Triton, find_triton
 from settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ class Supervisor:
         self._models: list[ProcessId] = []
         self._tail = LogTail(self._files.log)
         self._state: ServerState | None = None
+        self._gpu = False
 
     def run(self) -> None:
         """Serves the current release until a signal ends it: SIGTERM or SIGINT; SIGHUP switches to `current`.
@@ -71,22 +73,18 @@ class Supervisor:
         Raises:
             ServingError: The server can't be started, or ended by itself again and again.
         """
-        bundle = find_bundle()
-        check_machine(bundle)
         with self._files.locked():
             clear_leftovers(self._files)
+            _require(examine(self._settings))
             release = current_release(self._releases)
-            check_release(release)
-            check_ports(self._serving)
-            check_shared_memory(self._plan())
-            backends = prepare_backends(bundle)
+            triton = find_triton()
             handlers = {
                 number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
             }
             self._begin_log()
             try:
-                self._start(bundle, backends, release)
-                self._watch(bundle, backends, release)
+                self._start(triton, release)
+                self._watch(triton, release)
             except Interrupted:
                 pass
             finally:
@@ -95,9 +93,6 @@ class Supervisor:
                 for number, handler in handlers.items():
                     signal.signal(number, handler)
             logger.info("Stopped.")
-
-    def _plan(self) -> Processes:
-        return plan_processes(self._serving, usable_cores())
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGHUP:
@@ -127,10 +122,11 @@ class Supervisor:
             started=time.time(),
             problem=problem,
             restarts=restarts,
+            host=socket.gethostname(),
         )
         self._state.write(self._files.state)
 
-    def _start(self, bundle: Bundle, backends: Path, release: Release, problem: str = "", restarts: int = 0) -> None:
+    def _start(self, triton: Triton, release: Release, problem: str = "", restarts: int = 0) -> None:
         """Starts Triton on a release and waits until it has answered a text.
 
         Raises:
@@ -139,18 +135,12 @@ class Supervisor:
         """
         began = time.monotonic()
         processes = render_repository(release, self._serving, self._files.repository)
-        logger.info(
-            "Starting Triton on release %s: %d classifier process%s with %d thread%s each.",
-            release.id,
-            processes.classifiers,
-            "" if processes.classifiers == 1 else "es",
-            processes.threads,
-            "" if processes.threads == 1 else "s",
-        )
+        self._gpu = is_gpu_repository(self._files.repository)
+        logger.info("Starting Triton on release %s: %s.", release.id, processes)
         offset = self._files.log.stat().st_size
-        command = server_command(bundle, backends, self._files.repository, self._serving, self._files.shm_prefix)
+        command = server_command(triton, self._files.repository, self._serving, self._files.shm_prefix, gpu=self._gpu)
         with self._files.log.open("ab") as log:
-            self._process = spawn_dependent(command, server_environment(bundle, backends), log)
+            self._process = spawn_dependent(command, server_environment(triton), log)
         self._server = ProcessId.of(self._process.pid)
         self._write_state("starting", release, problem, restarts)
         try:
@@ -197,19 +187,19 @@ class Supervisor:
     def _cause(self, offset: int) -> str:
         with self._files.log.open("rb") as stream:
             stream.seek(offset)
-            return failure_cause(stream.read().decode("utf-8", "replace"))
+            return failure_cause(stream.read().decode("utf-8", "replace"), gpu=self._gpu)
 
-    def _watch(self, bundle: Bundle, backends: Path, release: Release) -> None:
+    def _watch(self, triton: Triton, release: Release) -> None:
         """Waits for signals and for the server's end, and shows the warnings it logs."""
         ready_since = time.monotonic()
         restarts = 0
         while not self._wishes.stop:
             for line in self._tail.lines():
-                if is_serious(line):
+                if is_serious(line, gpu=self._gpu):
                     logger.warning("triton: %s", line)
             if self._wishes.switch:
                 self._wishes.switch = False
-                release = self._switch(bundle, backends, release)
+                release = self._switch(triton, release)
                 ready_since = time.monotonic()
             told = self._what_died()
             if told:
@@ -219,7 +209,7 @@ class Supervisor:
                     raise ServingError(f"{told} It did so {restarts} times in a row. Its log: {self._files.log}")
                 logger.warning("%s Starting it again.", told)
                 self._end(patient=False)
-                self._start(bundle, backends, release, restarts=restarts)
+                self._start(triton, release, restarts=restarts)
                 ready_since = time.monotonic()
             time.sleep(POLL_SECONDS)
 
@@ -236,7 +226,7 @@ class Supervisor:
             return ""
         return "A process of Triton's that runs a model ended by itself (killed, or out of memory?)."
 
-    def _switch(self, bundle: Bundle, backends: Path, former: Release) -> Release:
+    def _switch(self, triton: Triton, former: Release) -> Release:
         """Restarts Triton on what is current now; on the former release again when that fails.
 
         Returns:
@@ -244,7 +234,7 @@ class Supervisor:
         """
         try:
             release = current_release(self._releases)
-            check_release(release)
+            _require(examine_release(self._settings, release, busy=True))
         except ServingError as error:
             logger.error("Not switched: %s", error)
             self._write_state("ready", former, str(error))
@@ -257,11 +247,11 @@ class Supervisor:
         self._write_state("switching", release)
         self._end()
         try:
-            self._start(bundle, backends, release)
+            self._start(triton, release)
         except ServingError as error:
             logger.error("Release %s can't be served: %s", release.id, error)
             logger.error("Going back to release %s.", former.id)
-            self._start(bundle, backends, find_release(self._releases, former.id), problem=str(error))
+            self._start(triton, find_release(self._releases, former.id), problem=str(error))
             return former
         return release
 
@@ -285,6 +275,14 @@ class Supervisor:
         self._server = None
         for region in Path("/dev/shm").glob(f"{self._files.shm_prefix}*"):
             region.unlink(missing_ok=True)
+
+
+def _require(findings: list[Finding]) -> None:
+    """Tells the notes among the findings, and raises a ServingError of the problems."""
+    for finding in findings:
+        if finding.outcome == "note":
+            logger.warning("%s: %s.", finding.check, finding.told)
+    require(findings)
 
 
 def _kill_group(leader: int) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from serving.control import start, stop
 from serving.errors import ServingError
-from serving.preflight import check_ports
+from serving.preflight.ports import check_ports
 from serving.state import ServerFiles, ServerState
 from settings import Settings
 

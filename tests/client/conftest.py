@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from serving.bundle import find_bundle, prepare_backends
 from serving.command import server_environment
 from serving.temporary import free_ports
+from serving.triton import find_triton
 
 REPOSITORY = Path(__file__).parent / "stub_repository"
 
@@ -27,7 +27,6 @@ class Triton:
     """A tritonserver process of the tests' own."""
 
     directory: Path
-    backends: Path
     http_port: int = 0
     grpc_port: int = 0
     process: subprocess.Popen[bytes] | None = None
@@ -46,13 +45,14 @@ class Triton:
         """Starts the server unless it runs, and returns when it is ready; a later start uses the same ports."""
         if self.process is not None:
             return self
-        bundle = find_bundle()
+        installed = find_triton()
         if not self.http_port:
             self.http_port, self.grpc_port = free_ports(2)
-        environment = server_environment(bundle, self.backends)
+        environment = server_environment(installed)
         command = [
-            str(bundle.executable), "--model-repository", str(REPOSITORY),
-            "--backend-directory", str(self.backends), "--http-address", "127.0.0.1", "--grpc-address", "127.0.0.1",
+            str(installed.executable), "--model-repository", str(REPOSITORY),
+            "--backend-directory", str(installed.backends),
+            "--http-address", "127.0.0.1", "--grpc-address", "127.0.0.1",
             "--http-port", str(self.http_port), "--grpc-port", str(self.grpc_port), "--allow-metrics", "false",
             "--backend-config", f"python,shm-region-prefix-name=client{self.http_port}-",
         ]  # fmt: skip
@@ -88,15 +88,9 @@ class Triton:
 
 
 @pytest.fixture(scope="session")
-def backends(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The server's backend directory."""
-    return prepare_backends(find_bundle(), tmp_path_factory.mktemp("triton"))
-
-
-@pytest.fixture(scope="session")
-def triton(backends: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Triton]:
+def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Triton]:
     """The server all tests share; nobody may stop it."""
-    server = Triton(tmp_path_factory.mktemp("server"), backends)
+    server = Triton(tmp_path_factory.mktemp("server"))
     try:
         yield server.start()
     finally:
@@ -104,9 +98,9 @@ def triton(backends: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture(scope="session")
-def mortal_triton(backends: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Triton]:
+def mortal_triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Triton]:
     """Another server, for tests that kill it; each begins with `start()`."""
-    server = Triton(tmp_path_factory.mktemp("mortal"), backends)
+    server = Triton(tmp_path_factory.mktemp("mortal"))
     try:
         yield server
     finally:

@@ -14,14 +14,10 @@ from serving.bundle import Bundle, find_bundle, library_name, prepare_backends, 
 from serving.control import start
 from serving.errors import ServingError
 from serving.logs import failure_cause, readable
-from serving.preflight import (
-    check_glibc,
-    check_machine,
-    check_ports,
-    check_python_library,
-    check_release,
-    check_shared_memory,
-)
+from serving.preflight.engine import check_target
+from serving.preflight.machine import check_glibc, check_machine, check_python_library
+from serving.preflight.ports import check_ports
+from serving.preflight.storage import check_shared_memory
 from serving.releases import Release, current_release
 from serving.repository import Processes, plan_processes, read_config, render_repository
 from settings import ServingSettings
@@ -82,7 +78,7 @@ def test_too_little_shared_memory_is_refused(tmp_path: Path) -> None:
 
 def test_a_release_for_gpus_is_refused() -> None:
     with pytest.raises(ServingError, match="TARGET=gpu"):
-        check_release(Release(Path("r"), {"target": "gpu"}))
+        check_target(Release(Path("r"), {"target": "gpu"}))
 
 
 def test_without_a_release_the_command_that_makes_one_is_named(tmp_path: Path) -> None:
@@ -123,8 +119,8 @@ def test_without_the_wheel_the_command_that_installs_it_is_named(monkeypatch: py
 
 
 def test_a_python_without_its_shared_library_is_refused_with_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.preflight.own_library", lambda: None)
-    monkeypatch.setattr("serving.preflight.library_name", lambda: "libpython3.99.so.1.0")
+    monkeypatch.setattr("serving.preflight.machine.own_library", lambda: None)
+    monkeypatch.setattr("serving.preflight.machine.library_name", lambda: "libpython3.99.so.1.0")
     with pytest.raises(ServingError, match=r"libpython3\.99\.so\.1\.0, .* `apt-get install libpython3\.99`"):
         check_python_library()
 
