@@ -5,7 +5,7 @@
 #   SET="a.b=c d.e=f"      override settings: SET="training.epochs=2 serving.http_port=9000"
 #   CONFIG=FILE            another configuration than tagger.yaml
 #   BUILD=DIR              another place than build/ for what is made
-#   TARGET=cpu             what the release is exported for
+#   TARGET=cpu             what the release is exported for; TARGET=gpu exports, serves and measures in the container
 #   FORCE=1                make a stage again although nothing has changed
 #   PYTHON=python3.11      the Python to set up with
 #   VENV=.venv             where the environment is
@@ -30,11 +30,17 @@ force := $(if $(FORCE),--force)
 # instance because CATALOG was not repeated.
 checkpoint := $(if $(wildcard $(build)/checkpoint/config.json),,train)
 release := $(if $(wildcard $(build)/releases/current),,export)
+# On a GPU they run in the container, where there is one; without it the server needs no release made for it.
+on_gpu := $(filter gpu,$(TARGET))
+exporter := $(if $(on_gpu),deploy export,export --target $(TARGET))
+server := $(if $(on_gpu),deploy serve,serving run)
+benchmark := $(if $(on_gpu),deploy bench,loadtest.bench)
+served := $(if $(on_gpu),,$(release))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo train export serve start stop status tag bench test lint format clean distclean
+.PHONY: help setup demo train export image serve start stop status tag bench test lint format clean distclean
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=…]'
@@ -57,10 +63,13 @@ train: $(ready) ## CATALOG → build/catalog → build/checkpoint, with a report
 	@$(python) -m training $(options) $(force)
 
 export: $(ready) $(checkpoint) ## build/checkpoint → build/releases, after the parity gate
-	@$(python) -m export $(options) $(force) --target $(TARGET)
+	@$(python) -m $(exporter) $(options) $(force)
 
-serve: $(ready) $(release) ## the current release on Triton, in the foreground until Ctrl-C
-	@exec $(python) -m serving run $(options)
+image: $(ready) ## the container image that TARGET=gpu runs in
+	@exec $(python) -m deploy image
+
+serve: $(ready) $(served) ## the current release on Triton, in the foreground until Ctrl-C
+	@exec $(python) -m $(server) $(options)
 
 start: $(ready) $(release) ## the same in the background
 	@$(python) -m serving start $(options)
@@ -74,8 +83,8 @@ status: $(ready) ## what runs, and how much it has answered
 tag: $(ready) ## ask the running server: make tag TEXT="leather boots"
 	@$(VENV)/bin/tag $(call quoted,$(TEXT))
 
-bench: $(ready) $(release) ## Triton beside FastAPI + transformers on the same checkpoint, in build/reports
-	@$(python) -m loadtest.bench $(options)
+bench: $(ready) $(served) ## Triton beside FastAPI + transformers on the same checkpoint, in build/reports
+	@$(python) -m $(benchmark) $(options)
 
 test: lint ## lint, type check and all tests
 	@$(python) -m pytest $(TESTS)

@@ -1,0 +1,1 @@
+"""The container: its image, and the stages for GPUs run in it."""
