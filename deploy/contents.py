@@ -61,7 +61,11 @@ def check_bindings(triton: Triton) -> str:
     Raises:
         ServingError: It isn't, or doesn't.
     """
-    libraries, bindings = tensorrt_version(triton), importlib.metadata.version(BINDINGS)
+    libraries = tensorrt_version(triton)
+    try:
+        bindings = importlib.metadata.version(BINDINGS)
+    except importlib.metadata.PackageNotFoundError:
+        raise ServingError(f"The package {BINDINGS} is missing: see the extra `container` in pyproject.toml.") from None
     if libraries is None:
         raise ServingError("The TensorRT libraries that the server loads were not found (libnvinfer.so): is this -py3?")
     if libraries.split(".") != bindings.split(".")[: len(libraries.split("."))]:

@@ -16,7 +16,7 @@ from serving.temporary import free_ports
 from tests.small_release import SOURCES, build_release, make_current
 
 GPU = "NVIDIA A10, 8.6, 580.95.05, 23028, 22500"
-INFO = {"Runtimes": {"runc": {}, "nvidia": {}}}
+INFO: dict[str, object] = {"Runtimes": {"runc": {}, "nvidia": {}}}
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pty
 import signal
@@ -19,7 +20,7 @@ IMAGE = "product-tagger:triton-26.08"
 
 def after(record: list[str], option: str) -> list[str]:
     """The values of an option that may be repeated."""
-    return [value for name, value in zip(record, record[1:], strict=False) if name == option]
+    return [value for name, value in itertools.pairwise(record) if name == option]
 
 
 def test_the_export_runs_in_the_container_with_the_build_directory_and_the_configuration(machine: Machine) -> None:

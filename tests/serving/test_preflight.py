@@ -9,7 +9,9 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
+import yaml
 
+from serving.__main__ import main
 from serving.bundle import Bundle, find_bundle, library_name, prepare_backends, stub_libraries, supported_pythons
 from serving.control import start
 from serving.errors import ServingError
@@ -17,7 +19,7 @@ from serving.logs import failure_cause, readable
 from serving.preflight.engine import check_target
 from serving.preflight.machine import check_glibc, check_machine, check_python_library
 from serving.preflight.ports import check_ports
-from serving.preflight.storage import check_shared_memory
+from serving.preflight.storage import check_disk, check_shared_memory
 from serving.releases import Release, current_release
 from serving.repository import Processes, plan_processes, read_config, render_repository
 from settings import ServingSettings
@@ -209,3 +211,40 @@ def test_lines_about_a_missing_gpu_are_left_out() -> None:
     assert (
         readable('I1123 "Started HTTPService at 127.0.0.1:8000"\n') == 'I1123 "Started HTTPService at 127.0.0.1:8000"'
     )
+
+
+def test_preflight_of_a_release_for_processors_is_in_order_and_a_running_server_no_problem(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = place.settings.build_dir / "tagger.yaml"
+    path.write_text(yaml.safe_dump(place.settings.model_dump(mode="json")))
+    assert main(["preflight", "--config", str(path)]) == 0
+    told = capsys.readouterr().out
+    assert "Triton of the package nvidia-pytriton" in told and "are free at 127.0.0.1" in told
+    start(place.settings)
+    assert main(["preflight", "--config", str(path)]) == 0
+    assert "this project's server listens on them" in capsys.readouterr().out
+
+
+def test_a_start_tells_the_first_problem_and_how_many_more_there_are(place: Place) -> None:
+    manifest = place.releases / "current" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"cpu"', '"gpu"'))
+    with (
+        socket.create_server(("127.0.0.1", place.settings.serving.grpc_port)),
+        pytest.raises(ServingError, match=r"release .*TARGET=gpu.* \(And 1 more: `python -m serving preflight` tells"),
+    ):
+        start(place.settings)
+
+
+def test_a_full_disk_is_told_before_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "MiB free for" in check_disk(tmp_path / "not" / "there" / "yet")
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda place: usage(1 << 30, 1 << 30, 5 << 20))
+    with pytest.raises(ServingError, match=r"Only 5 MiB are free on the disk of .*Make room"):
+        check_disk(tmp_path)
+
+
+def test_a_build_directory_that_is_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "build").touch()
+    with pytest.raises(ServingError, match=r"can't be written by this user.*--set build_dir=DIR"):
+        check_disk(tmp_path / "build" / "serving")
