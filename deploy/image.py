@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def build_command(docker: Docker, image: str, checkout: Path = CHECKOUT) -> list
         "--tag", image,
         "--build-arg", f"IMAGE={image}",
         "--build-arg", f"SOURCE_DIGEST={source_digest(checkout)}",
+        "--build-arg", f"COMMIT={commit(checkout)}",
         str(checkout),
     ]  # fmt: skip
 
@@ -55,6 +57,19 @@ def source_digest(checkout: Path = CHECKOUT) -> str:
         name, content = path.relative_to(checkout).as_posix().encode(), path.read_bytes()
         digest.update(b"%d %s %d " % (len(name), name, len(content)) + content)
     return digest.hexdigest()
+
+
+def commit(checkout: Path = CHECKOUT) -> str:
+    """The checkout's commit, with `-dirty` where tracked files have been changed since; empty outside git.
+
+    The image has no history, and the manifest of a release made in it names the commit all the same.
+    """
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def is_stale(labels: dict[str, str], checkout: Path = CHECKOUT) -> bool:

@@ -24,8 +24,8 @@ CLASSIFIER = "classifier"
 
 TENSORRT = "tensorrt"
 """The classifier's backend on a GPU, where the server itself runs it: no process of its own, no threads to divide."""
-GPU_HELPERS = 4
-"""Most tokenizer processes beside a GPU; there are as many labelers."""
+GPU_LABELERS = 4
+"""Most labeler processes beside a GPU."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Processes:
 
     def __str__(self) -> str:
         if not self.classifiers:
-            return f"the classifier on the GPU, {_counted(self.tokenizers, 'tokenizer process', 'es')}"
+            return f"the classifier on the GPU, {_counted(self.labelers, 'labeler process', 'es')}"
         return f"{_counted(self.classifiers, 'classifier process', 'es')} with {_counted(self.threads, 'thread')} each"
 
 
@@ -68,12 +68,12 @@ def plan_processes(settings: ServingSettings, cores: int, *, gpu: bool = False) 
     """What `auto` means on a machine of so many cores.
 
     One classifier process a core, with one thread: on small sub-batches two processes do more than one process with
-    two threads. One tokenizer keeps about eight of them busy. On a GPU the cores are free for tokenizers and labelers,
-    which the GPU waits for.
+    two threads. One tokenizer keeps about eight of them busy. Beside a GPU there is one tokenizer, however many cores:
+    it pads what waits together to one length, and requests of several would take turns in the classifier's queue with
+    different lengths, which cuts its batches up.
     """
     if gpu:
-        helpers = min(GPU_HELPERS, max(1, cores // 4))
-        return Processes(helpers, 0, helpers, 0)
+        return Processes(1, 0, min(GPU_LABELERS, max(1, cores // 4)), 0)
     if settings.instances == "auto":
         instances = cores if settings.threads == "auto" else max(1, cores // settings.threads)
     else:

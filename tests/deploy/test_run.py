@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.image import CHECKOUT, source_digest
+from deploy.image import CHECKOUT, commit, source_digest
 from serving.processes import wait_until
 from tests.deploy.conftest import Machine
 
@@ -129,7 +129,26 @@ def test_the_image_is_built_from_this_checkout(machine: Machine) -> None:
     record = machine.record
     assert record[0] == "build" and record[-1] == str(CHECKOUT)
     assert after(record, "--file") == [str(CHECKOUT / "deploy" / "Dockerfile")] and after(record, "--tag") == [IMAGE]
-    assert after(record, "--build-arg") == [f"IMAGE={IMAGE}", f"SOURCE_DIGEST={source_digest()}"]
+    *arguments, told = after(record, "--build-arg")
+    assert arguments == [f"IMAGE={IMAGE}", f"SOURCE_DIGEST={source_digest()}"] and told.startswith("COMMIT=")
+
+
+def test_the_commit_is_told_with_what_was_changed_since(tmp_path: Path) -> None:
+    def git(*command: str) -> str:
+        identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+        return subprocess.run(
+            ["git", *identity, *command], cwd=tmp_path, check=True, capture_output=True, text=True
+        ).stdout
+
+    assert commit(tmp_path) == ""
+    git("init", "--quiet")
+    (tmp_path / "file").write_text("one")
+    git("add", "file")
+    git("commit", "--quiet", "--message", "one")
+    head = git("rev-parse", "HEAD").strip()
+    assert commit(tmp_path) == head
+    (tmp_path / "file").write_text("two")
+    assert commit(tmp_path) == f"{head}-dirty"
 
 
 def test_the_sources_digest_changes_with_the_code_and_not_with_what_it_leaves_behind(tmp_path: Path) -> None:

@@ -273,14 +273,9 @@ def test_batches_and_graphs_beyond_the_largest_batch_are_left_out(machine: GpuMa
 
 
 @pytest.mark.parametrize(("cores", "expected"), [(1, 1), (8, 2), (64, 4)])
-def test_beside_a_gpu_the_cores_are_for_tokenizers_and_labelers(cores: int, expected: int) -> None:
+def test_beside_a_gpu_there_is_one_tokenizer_and_the_labelers_grow_with_the_cores(cores: int, expected: int) -> None:
     planned = plan_processes(ServingSettings(), cores, gpu=True)
-    assert (planned.tokenizers, planned.classifiers, planned.labelers, planned.total) == (
-        expected,
-        0,
-        expected,
-        2 * expected,
-    )
+    assert (planned.tokenizers, planned.classifiers, planned.labelers, planned.total) == (1, 0, expected, 1 + expected)
     assert str(planned).startswith("the classifier on the GPU")
 
 
