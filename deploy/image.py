@@ -22,7 +22,7 @@ CONTENTS = (
     "pyproject.toml", "constraints.txt", "README.md",
 )  # fmt: skip
 """What .dockerignore lets into the image."""
-_NO_CODE = ("README.md", "deploy/compose.yaml")
+_NO_CODE = ("README.md", "deploy/compose.yaml", "deploy/.env")
 
 
 def image_name() -> str:
