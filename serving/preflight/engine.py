@@ -85,10 +85,14 @@ class Plan:
 
     @property
     def context_bytes(self) -> int:
-        """GPU memory of one instance beside the plan: each has an execution context for every profile."""
+        """GPU memory of one instance beside the plan: an execution context for every profile.
+
+        Triton's backend makes them all with TensorRT's static allocation, which takes for each what the largest needs.
+        """
         profiles = self.facts.get("profiles")
-        sizes = [profile.get("device_memory_bytes") for profile in profiles or () if isinstance(profile, dict)]
-        return sum(size for size in sizes if isinstance(size, int))
+        told = [profile.get("device_memory_bytes") for profile in profiles or () if isinstance(profile, dict)]
+        sizes = [size for size in told if isinstance(size, int)]
+        return len(sizes) * max(sizes, default=0)
 
 
 def gpu_checks(

@@ -110,8 +110,8 @@ def test_on_the_machine_it_was_made_on_all_is_in_order(machine: GpuMachine) -> N
         "ok",
     )
     assert findings["TensorRT"].told == "11.2.1, as the plan was built with"
-    # The plan, two instances with an execution context for each of the two profiles, and CUDA itself.
-    assert findings["GPU memory"].told == "22,500 MiB free on NVIDIA A10; about 656 MiB needed"
+    # The plan, two instances with two execution contexts of the larger profile's size, and CUDA itself.
+    assert findings["GPU memory"].told == "22,500 MiB free on NVIDIA A10; about 688 MiB needed"
 
 
 def test_another_tensorrt_is_told_with_both_versions(machine: GpuMachine) -> None:
@@ -181,7 +181,7 @@ def test_too_little_gpu_memory_is_told_with_what_is_needed(machine: GpuMachine) 
     machine.gpus("NVIDIA A10, 8.6, 580.95, 23028, 700")
     assert machine.examine()["GPU memory"].outcome == "ok"
     told = machine.problem("GPU memory", instances=4)
-    assert "has 700 MiB of memory free" in told and "needs about 752 MiB (4 instances)" in told
+    assert "has 700 MiB of memory free" in told and "needs about 816 MiB (4 instances)" in told
 
 
 def test_a_slice_of_a_gpu_does_not_tell_its_memory(machine: GpuMachine) -> None:
