@@ -46,14 +46,18 @@ FILE = "model.plan"
 PACKAGES = ("onnx", "onnxruntime")
 STAMP = "made-from.json"
 FACTS = "facts.json"
+LOG = "build.log"
+"""What TensorRT said at the last build, also of one that failed."""
 CODE = Path(__file__).resolve().parent
 SHOWN_LAYERS = 5
 
 
 def environment() -> dict[str, str]:
-    """TensorRT and the GPU; empty where the plan can't be built."""
+    """TensorRT and the GPU; empty where the plan can't be built. Another driver runs the same plan."""
     trt, gpu = find_tensorrt(), find_gpu()
-    return {"tensorrt": trt.__version__, **vars(gpu)} if trt and gpu else {}
+    if trt is None or gpu is None:
+        return {}
+    return {"tensorrt": trt.__version__, "gpu": gpu.name, "compute_capability": gpu.compute_capability}
 
 
 def variants(workload: Workload) -> tuple[str, ...]:
@@ -179,7 +183,8 @@ def _plan(
 ) -> Compiled:
     from export.engines.plan.runtime import PlanRunner
 
-    options = _options(workload, path.parents[1] / f"timing-{trt.__version__}-{gpu.compute_capability}.cache")
+    folder = path.parents[1]
+    options = _options(workload, folder, folder / f"timing-{trt.__version__}-{gpu.compute_capability}.cache")
     stamp = {
         "graph": file_digest(graph),
         "profiles": [str(profile) for profile in profiles],
@@ -213,7 +218,7 @@ def _verify(graph: Path, folder: Path, profiles: list[Profile], workload: Worklo
         )
         return
     with scratch_folder(folder, "verification") as scratch:
-        facts = build_plan(verifier, graph, profiles, _options(workload, None), scratch / FILE)
+        facts = build_plan(verifier, graph, profiles, _options(workload, folder), scratch / FILE)
         facts["bytes"] = (scratch / FILE).stat().st_size
     new = folder / ".verification.json.new"
     write_stamp(new, facts)
@@ -237,6 +242,8 @@ def _missing(trt: TensorRT | None, gpu: Gpu | None) -> str:
     )
 
 
-def _options(workload: Workload, timing_cache: Path | None) -> BuildOptions:
+def _options(workload: Workload, folder: Path, timing_cache: Path | None = None) -> BuildOptions:
     settings = workload.settings.export.tensorrt
-    return BuildOptions(settings.workspace_mib, settings.optimization_level, workload.positions, timing_cache)
+    return BuildOptions(
+        settings.workspace_mib, settings.optimization_level, workload.positions, folder / LOG, timing_cache
+    )

@@ -27,12 +27,14 @@ class BuildOptions:
         workspace_mib: GPU memory one layer may use while it is computed.
         optimization_level: 0 to 5, how long to look for the quickest kernels.
         positions: Tokens the model has positions for.
+        log: File for what TensorRT says meanwhile, also where the build fails.
         timing_cache: File with the times of kernels tried before, read and written; None: neither.
     """
 
     workspace_mib: int
     optimization_level: int
     positions: int
+    log: Path
     timing_cache: Path | None = None
 
 
@@ -46,7 +48,7 @@ def build_plan(
         graph: An FP16 ONNX file with the served inputs and output.
         profiles: The shapes it has to compute.
         options: How.
-        path: The file to write; TensorRT's messages go into `build.log` beside it, also where the build fails.
+        path: The file to write.
 
     Returns:
         What the manifest tells of it: version, layers, profiles, seconds, the tensors with their types.
@@ -71,7 +73,7 @@ def build_plan(
         _write(path, plan)
         _keep_timings(config, options)
     finally:
-        (path.parent / "build.log").write_text("\n".join(log.lines) + "\n", encoding="utf-8")
+        options.log.write_text("\n".join(log.lines) + "\n", encoding="utf-8")
     return {
         "tensorrt": trt.__version__,
         "layers": network.num_layers,
@@ -146,7 +148,7 @@ def _why_not_built(graph: Path, log: MessageLog, options: BuildOptions) -> str:
     return (
         f"TensorRT found no way to compute {graph}{_told(log)}. If it speaks of memory or tactics, raise "
         f"export.tensorrt.workspace_mib (now {options.workspace_mib}) or lower serving.max_batch_size; if it names a "
-        "node, that node's operator is the one to change. All it said is in build.log beside the plan's place."
+        f"node, that node's operator is the one to change. All it said: {options.log}"
     )
 
 
