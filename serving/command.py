@@ -10,6 +10,7 @@ from serving.triton import Triton
 from settings import ServingSettings
 
 
+
 def server_command(
     triton: Triton, repository: Path, settings: ServingSettings, shm_prefix: str, *, gpu: bool = False
 ) -> list[str]:
@@ -34,6 +35,12 @@ def server_command(
         f"--backend-directory={triton.backends}",
         f"--backend-config=python,shm-region-prefix-name={shm_prefix}",
         f"--cache-directory={triton.caches}",
+        *_cache(settings),
+        *(
+            [f"--cache-config=local,size={settings.response_cache_mib * MEBIBYTE}"]
+            if settings.response_cache_mib
+            else []
+        ),
         "--allow-http=true",
         f"--http-address={settings.address}",
         f"--http-port={settings.http_port}",
@@ -47,6 +54,11 @@ def server_command(
         # Nobody but the server itself changes how it logs or traces.
         f"--log-verbose={int(settings.verbose)}",
     ]
+
+
+def _cache(settings: ServingSettings) -> list[str]:
+    mebibytes = settings.response_cache_mib
+    return [f"--cache-config=local,size={mebibytes << 20}"] if mebibytes else []
 
 
 def server_environment(triton: Triton) -> dict[str, str]:

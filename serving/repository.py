@@ -20,8 +20,6 @@ from settings import ServingSettings
 
 CONFIG = "config.pbtxt"
 CLASSIFIER = "classifier"
-
-
 TENSORRT = "tensorrt"
 """The classifier's backend on a GPU, where the server itself runs it: no process of its own, no threads to divide."""
 GPU_LABELERS = 4
@@ -148,7 +146,10 @@ def apply_settings(config: model_config_pb2.ModelConfig, settings: ServingSettin
     """Puts the settings into one model's configuration."""
     config.max_batch_size = settings.max_batch_size
     if config.platform == "ensemble":
-        return  # an ensemble has no queue and no process of its own
+        # An ensemble has no queue and no process of its own. Whole answers are kept, not those of its steps: a text
+        # that is asked again then costs nothing but the look-up.
+        config.response_cache.enable = settings.response_cache_mib > 0
+        return
     batching = config.dynamic_batching
     if config.name == CLASSIFIER and settings.queue_delay_us != "auto":
         batching.max_queue_delay_microseconds = settings.queue_delay_us

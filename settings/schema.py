@@ -171,6 +171,8 @@ class ServingSettings(Section):
     """A request that waited longer in the queue is refused, not computed; 0: no bound."""
     token_budget: Annotated[int, Field(ge=64)] = 512
     """Padded tokens (rows × longest row) of one sub-batch inside the classifier."""
+    response_cache_mib: Annotated[int, Field(ge=0)] = 0
+    """Memory in which answers are kept for texts that are asked again, in MiB; 0: every text is computed."""
     abstain_below: Share = 0.0
     """A category less probable than this is answered as abstention (an empty CATEGORY)."""
     start_timeout_s: Annotated[int, Field(ge=1)] = 120

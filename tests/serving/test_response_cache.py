@@ -1,0 +1,83 @@
+"""The response cache: off unless asked for, and counted where it is on."""
+
+from __future__ import annotations
+
+import re
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tritonclient.grpc as triton
+
+from serving.control import start, stop
+from tests.serving.conftest import Place, make_place
+
+
+@pytest.fixture(scope="module")
+def caching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A running server with a small cache; nobody may stop it."""
+    place = make_place(tmp_path_factory.mktemp("caching") / "build", response_cache_mib=1)
+    try:
+        start(place.settings)
+        yield place
+    finally:
+        stop(place.settings)
+
+
+def ask(place: Place, model: str, *texts: bytes) -> triton.InferResult:
+    tensor = triton.InferInput("TEXT", [len(texts), 1], "BYTES")
+    tensor.set_data_from_numpy(np.array([[text] for text in texts], dtype=object))
+    with triton.InferenceServerClient(place.grpc) as client:
+        return client.infer(model, [tensor])
+
+
+def metric(place: Place, name: str, model: str) -> float:
+    url = f"http://127.0.0.1:{place.settings.serving.metrics_port}/metrics"
+    text = urllib.request.urlopen(url, timeout=10).read().decode()
+    found = re.search(rf'^{name}{{model="{model}"[^}}]*}} (\S+)$', text, re.MULTILINE)
+    return float(found.group(1)) if found else 0.0
+
+
+def computed(place: Place) -> int:
+    """Texts that the classifier has computed."""
+    with triton.InferenceServerClient(place.grpc) as client:
+        (statistics,) = client.get_inference_statistics("classifier").model_stats
+    return int(statistics.inference_count)
+
+
+def test_a_text_that_is_asked_again_gets_the_same_answer_without_a_computation(caching: Place) -> None:
+    first = ask(caching, "product_tagger", b"red dress for the summer")
+    before, hits = computed(caching), metric(caching, "nv_cache_num_hits_per_model", "product_tagger")
+    again = ask(caching, "product_tagger", b"red dress for the summer")
+    assert again.as_numpy("CATEGORY").tolist() == first.as_numpy("CATEGORY").tolist() == [[b"apparel"]]
+    assert again.as_numpy("TAGS").tolist() == first.as_numpy("TAGS").tolist()
+    assert computed(caching) == before
+    assert metric(caching, "nv_cache_num_hits_per_model", "product_tagger") == hits + 1
+
+
+def test_another_text_is_computed_and_counted_as_a_miss(caching: Place) -> None:
+    before, misses = computed(caching), metric(caching, "nv_cache_num_misses_per_model", "product_scores")
+    ask(caching, "product_scores", b"a phone")
+    ask(caching, "product_scores", b"a phone for a gift")
+    assert computed(caching) == before + 2
+    assert metric(caching, "nv_cache_num_misses_per_model", "product_scores") == misses + 2
+
+
+def test_a_refused_text_is_refused_again(caching: Place) -> None:
+    for _ in range(2):
+        with pytest.raises(triton.InferenceServerException, match="the text is empty or blank"):
+            ask(caching, "product_tagger", b" ")
+
+
+def test_without_the_setting_every_text_is_computed(shared: Place) -> None:
+    before = computed(shared)
+    for _ in range(2):
+        ask(shared, "product_tagger", b"red dress for the summer")
+    assert computed(shared) == before + 2
+
+
+def test_a_release_is_not_changed_by_it(caching: Place) -> None:
+    configurations = list(Path(caching.releases).rglob("config.pbtxt"))
+    assert configurations and not any("response_cache" in path.read_text() for path in configurations)
