@@ -10,7 +10,6 @@ from serving.triton import Triton
 from settings import ServingSettings
 
 
-
 def server_command(
     triton: Triton, repository: Path, settings: ServingSettings, shm_prefix: str, *, gpu: bool = False
 ) -> list[str]:
@@ -36,11 +35,6 @@ def server_command(
         f"--backend-config=python,shm-region-prefix-name={shm_prefix}",
         f"--cache-directory={triton.caches}",
         *_cache(settings),
-        *(
-            [f"--cache-config=local,size={settings.response_cache_mib * MEBIBYTE}"]
-            if settings.response_cache_mib
-            else []
-        ),
         "--allow-http=true",
         f"--http-address={settings.address}",
         f"--http-port={settings.http_port}",
