@@ -20,7 +20,7 @@ from export.errors import ExportError
 from export.gate import ParityGate
 from export.pipeline import make_workload
 from loadtest.bench.report import write_json
-from loadtest.engines.contenders import Contender, pytorch
+from loadtest.engines.contenders import Contender, pytorch, without_failing
 from loadtest.engines.measure import measure
 from loadtest.engines.report import as_json, plot, table
 from serving.errors import ServingError
@@ -68,9 +68,11 @@ def _run(settings: Settings, trt: TensorRT, gpu: Gpu) -> int:
         Contender(PLAN, runner.run),
     ]
     bench = settings.bench
+    print(f"{gpu.name}, TensorRT {trt.__version__}, PyTorch {torch.__version__}; release {release.id}")
     lengths = [int(profile["length"]) for profile in engine["profiles"]]
     batches = [batch for batch in bench.engine_batches if batch <= int(engine["max_batch_size"])]
-    print(f"{gpu.name}, TensorRT {trt.__version__}, PyTorch {torch.__version__}; release {release.id}")
+    passed, parity = _compare(settings, checkpoint, runner)  # first: what is missing for it shows before the long part
+    contenders = without_failing(contenders, lengths[0], DEVICE, lambda line: print(line, flush=True))
     timings = measure(
         contenders,
         batches,
@@ -81,7 +83,6 @@ def _run(settings: Settings, trt: TensorRT, gpu: Gpu) -> int:
         int(checkpoint.config["vocab_size"]),
         lambda line: print(line, flush=True),
     )
-    passed, parity = _compare(settings, checkpoint, runner)
     facts: dict[str, Any] = {
         "created": f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
         "release": release.id,

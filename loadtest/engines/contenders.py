@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,3 +56,30 @@ def pytorch(checkpoint: Checkpoint, device: str, dtype: torch.dtype, *, compiled
 
     precision = str(dtype).removeprefix("torch.")
     return Contender(f"PyTorch {precision}, {'compiled' if compiled else 'eager'}", compute)
+
+
+def without_failing(
+    contenders: Sequence[Contender], length: int, device: str, tell: Callable[[str], None]
+) -> list[Contender]:
+    """Those that can compute one text.
+
+    torch.compile needs a C compiler at run time, for instance, and one that can't take part is no reason to measure
+    nothing.
+
+    Args:
+        contenders: All of them.
+        length: Tokens of the text.
+        device: Where the tokens lie.
+        tell: Gets a line for each that is left out.
+    """
+    tokens = torch.ones((1, length), dtype=torch.int64, device=device)
+    usable = []
+    for contender in contenders:
+        try:
+            contender.compute(tokens, tokens)
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200]
+            tell(f"{contender.name} is left out, as it can't compute: {type(error).__name__}: {reason}")
+        else:
+            usable.append(contender)
+    return usable

@@ -13,7 +13,7 @@ from export.checkpoint import read_checkpoint
 from export.gate import checkpoint_scorer
 from loadtest.bench.report import write_json
 from loadtest.engines import __main__ as command
-from loadtest.engines.contenders import Contender, pytorch
+from loadtest.engines.contenders import Contender, pytorch, without_failing
 from loadtest.engines.measure import WARM_UP_RUNS, Timing, measure
 from loadtest.engines.report import as_json, plot, table
 from tests.export.conftest import english_tokenizer, random_batch, write_checkpoint
@@ -45,6 +45,15 @@ def test_a_contender_is_named_by_its_precision_and_how_it_runs(checkpoint: Path)
     read = read_checkpoint(checkpoint)
     assert pytorch(read, "cpu", torch.float16).name == "PyTorch float16, eager"
     assert pytorch(read, "cpu", torch.float16, compiled=True).name == "PyTorch float16, compiled"
+
+
+def test_a_contender_that_can_t_compute_is_left_out_with_its_reason() -> None:
+    def broken(ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("no C compiler")
+
+    good, lines = Contender("good", lambda ids, mask: ids), list[str]()
+    assert without_failing([Contender("bad", broken), good], 16, "cpu", lines.append) == [good]
+    assert lines == ["bad is left out, as it can't compute: RuntimeError: no C compiler"]
 
 
 def test_every_shape_is_measured_with_all_contenders_taking_turns() -> None:
