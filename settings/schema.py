@@ -58,8 +58,14 @@ class CatalogSettings(Section):
 class TrainingSettings(Section):
     """How BERT is fine-tuned."""
 
-    base: str = "english"
-    """`english` (all-MiniLM-L6-v2, installed with the project), a Hugging Face hub id, or a local directory."""
+    base: str = "auto"
+    """`auto` (by what the catalogue speaks), `english` (all-MiniLM-L6-v2), `multilingual` (multilingual-e5-small), a
+    Hugging Face hub id, or a local directory."""
+    base_vocabulary: Annotated[int, Field(ge=1)] | Literal["auto", "all"] = "auto"
+    """Pieces of the base's vocabulary to keep, and in any case those that the catalogue uses; `all` keeps all. `auto`:
+    32000 for `multilingual`, all for others."""
+    base_layers: list[Annotated[int, Field(ge=0)]] | Literal["auto", "all"] = "auto"
+    """Layers of the base to keep, counted from 0. `auto`: every second one for `multilingual`, all for others."""
     pooling: Literal["auto", "mean", "cls"] = "auto"
     """`auto`: mean for sentence-transformers bases, cls for others."""
     max_length: Annotated[int, Field(ge=8)] = 96

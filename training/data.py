@@ -52,17 +52,32 @@ def encode_labels(examples: Sequence[Example], taxonomy: Taxonomy) -> Labels:
 
 
 class EncodedExamples(Dataset[dict[str, Any]]):
-    """Tokenized examples with their labels; token ids lie in one flat int32 array, so that a million rows fit."""
+    """Tokenized examples with their labels; token ids lie in one flat int32 array, so that a million rows fit.
+
+    Args:
+        texts: N cleaned texts.
+        labels: theirs.
+        tokenizer: a fast one, which cuts at its `model_max_length`.
+
+    Attributes:
+        labels: those given.
+        lengths: tokens of each example, special tokens included, int64 [N].
+        cut: whether the example's text was longer than the tokenizer's length, bool [N].
+    """
 
     def __init__(self, texts: Sequence[str], labels: Labels, tokenizer: PreTrainedTokenizerBase) -> None:
         pieces: list[npt.NDArray[np.int32]] = []
         lengths: list[int] = []
+        cut: list[bool] = []
         for start in range(0, len(texts), TOKENIZE_AT_ONCE):
-            batch = tokenizer(list(texts[start : start + TOKENIZE_AT_ONCE]), truncation=True)["input_ids"]
+            encoded = tokenizer(list(texts[start : start + TOKENIZE_AT_ONCE]), truncation=True)
+            batch = encoded["input_ids"]
             lengths.extend(len(ids) for ids in batch)
+            cut.extend(bool(one.overflowing) for one in encoded.encodings or ())
             pieces.append(np.concatenate([np.asarray(ids, dtype=np.int32) for ids in batch]))
         self.labels = labels
         self.lengths: npt.NDArray[np.int64] = np.array(lengths, dtype=np.int64)
+        self.cut: npt.NDArray[np.bool_] = np.array(cut, dtype=np.bool_)
         self._ids = np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int32)
         self._ends = np.cumsum(self.lengths)
 

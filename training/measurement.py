@@ -101,8 +101,16 @@ def _coverages(answers: Mapping[str, Answers]) -> list[dict[str, float | None]]:
     return [coverage_at(precision, validation, test) for precision in PRECISIONS]
 
 
+def count_languages(examples: Sequence[Example]) -> dict[str, int]:
+    """Return the number of examples by language, the most frequent first."""
+    return dict(Counter(example.lang for example in examples).most_common())
+
+
 def data_facts(parts: Parts, encoded: Encoded, unk_token_id: int | None) -> dict[str, Any]:
-    """Return the sizes of the parts, and by language how many products there are and what the vocabulary misses.
+    """Return the sizes of the parts, and by language how many products there are and what becomes of their texts.
+
+    `unknown_token_share` is what the vocabulary misses, `mean_tokens_by_language` and `cut_share` (of the texts, at the
+    tokenizer's length) how much of a text the model reads.
 
     Args:
         parts: the examples.
@@ -110,16 +118,18 @@ def data_facts(parts: Parts, encoded: Encoded, unk_token_id: int | None) -> dict
         unk_token_id: the token of what the vocabulary doesn't know; None where there is no such token.
     """
     train, tokens = parts["train"], encoded["train"]
-    rows: dict[str, list[int]] = {}
-    for row, example in enumerate(train):
-        rows.setdefault(example.lang, []).append(row)
+    languages = count_languages(train)
+    spoken = np.array([example.lang for example in train], dtype=np.str_)
+    rows = {language: np.flatnonzero(spoken == language) for language in languages}
     unknown = {
         language: float((np.concatenate([tokens.token_ids(row) for row in own]) == unk_token_id).mean())
         for language, own in rows.items()
     }
     return {
         **{split: len(examples) for split, examples in parts.items()},
-        "languages": dict(Counter({language: len(own) for language, own in rows.items()}).most_common()),
+        "languages": languages,
         "unknown_token_share": unknown if unk_token_id is not None else dict.fromkeys(unknown, 0.0),
         "mean_tokens": float(tokens.lengths.mean()),
+        "mean_tokens_by_language": {language: float(tokens.lengths[own].mean()) for language, own in rows.items()},
+        "cut_share": {language: float(tokens.cut[own].mean()) for language, own in rows.items()},
     }

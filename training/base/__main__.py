@@ -1,0 +1,66 @@
+"""`python -m training.base`: makes the base that the settings ask for, as a directory in Hugging Face's format."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import transformers
+
+from catalog.prepared import SPLITS, Example, PreparedCatalogError, read_split
+from catalog.readers import CatalogError
+from settings import Settings, SettingsError, add_settings_options, load_settings
+from training.base.builtin import AUTO, BUILT_IN
+from training.base.errors import BaseModelError
+from training.base.plan import plan_base, write_base
+from training.base.resolve import resolve_base
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Makes the base; returns the process's exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.base",
+        description="Make a base directory of training.base: its vocabulary pruned to build/catalog and its layers to "
+        "those wanted (training.base_vocabulary, training.base_layers). Training does so by itself where it needs to.",
+    )
+    add_settings_options(parser)
+    parser.add_argument(
+        "name", nargs="?", help=f"{', '.join((AUTO, *BUILT_IN))}, a hub id or a directory (training.base)"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where it goes (default: base in the build directory)")
+    parser.add_argument("--force", action="store_true", help="make it again even if nothing has changed")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    transformers.utils.logging.set_verbosity_error()  # it warns of what the base was trained for, and is not used
+    try:
+        named = [f"training.base={options.name}"] if options.name else []
+        settings = load_settings(options.config, [*options.set, *named])
+        _make(settings, options.out or settings.build_dir / "base", options.force)
+    except KeyboardInterrupt:
+        print("\nInterrupted. What was there before stays.", file=sys.stderr)
+        return 130
+    except (BaseModelError, PreparedCatalogError, CatalogError, SettingsError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _make(settings: Settings, directory: Path, force: bool) -> None:
+    parts: dict[str, list[Example]] = {}
+    if settings.training.base == AUTO or plan_base(settings.training, {}).vocabulary is not None:
+        parts = {split: read_split(settings.build_dir / "catalog", split) for split in SPLITS}
+    plan = plan_base(settings.training, Counter(example.lang for example in parts.get("train", ())))
+    texts = [example.text for examples in parts.values() for example in examples]
+    written = write_base(plan, texts, directory, force=force)
+    base = resolve_base(plan.name, 1, str(directory))
+    print(f"{plan.name}: {plan.reason}")
+    told = "written" if written else "up to date, because base, catalogue, settings and code have not changed"
+    print(f"{directory}: {told}; {base.layers} layers, {base.pieces:,} pieces, {base.pooling} pooling.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,7 @@
+"""Why a base model can't be used."""
+
+from __future__ import annotations
+
+
+class BaseModelError(RuntimeError):
+    """The base model can't be used; the message says why and what to do."""
