@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Literal, Protocol, TypeVar, overload
 
@@ -23,6 +23,7 @@ from .conversation import (
     score_batch,
     tag_batch,
 )
+from .display import language_code, with_names
 from .endpoint import DEFAULT_URL, Endpoint, parse_url
 from .errors import TaggerError
 from .payload import (
@@ -60,7 +61,7 @@ class AsyncProductTagger:
     in. Close it, or use it in an `async with` block.
 
     Args:
-        url: As for ProductTagger; likewise `timeout`, `retries` and `max_batch_size`.
+        url: As for ProductTagger; likewise `timeout`, `retries`, `max_batch_size` and `lang`.
         concurrency: Requests of one call of `tag_many` or `scores` that are in flight at a time.
 
     Raises:
@@ -74,6 +75,7 @@ class AsyncProductTagger:
         timeout: float = 30.0,
         retries: int | RetryPolicy = 4,
         max_batch_size: int | None = None,
+        lang: str | None = None,
         concurrency: int = 4,
     ) -> None:
         if concurrency < 1:
@@ -81,13 +83,15 @@ class AsyncProductTagger:
         self._endpoint = parse_url(url)
         self._manners = manners(timeout, retries)
         self._max_batch_size = checked_batch_size(max_batch_size)
+        self._lang = language_code(lang)
         self._concurrency = concurrency
         self._facts: dict[str, ModelFacts] = {}
         self._opened: AsyncTransport | None = None
 
     async def tag(self, text: str) -> TaggedProduct:
         """As `ProductTagger.tag`."""
-        answer = (await self._carry_out(tag_batch([text], 0, self._manners)))[0]
+        names = await self._names()
+        answer = with_names(await self._carry_out(tag_batch([text], 0, self._manners)), names)[0]
         if isinstance(answer, TaggerError):
             raise answer
         return answer
@@ -106,14 +110,14 @@ class AsyncProductTagger:
         everything = listed(texts)
         if not everything:
             return []
-        size = await self.batch_size()
+        size, names = await self.batch_size(), await self._names()
         results = await self._gather(
             [tag_batch(everything[start:stop], start, self._manners) for start, stop in split(len(everything), size)],
             stop_at_error=errors == "raise",
         )
         if errors == "raise" and (error := first_error(results)):
             raise error
-        return results
+        return with_names(results, names)
 
     async def scores(self, texts: Iterable[str]) -> npt.NDArray[np.float32]:
         """As `ProductTagger.scores`: float32 [N, C + T]."""
@@ -142,6 +146,10 @@ class AsyncProductTagger:
         """
         return self._max_batch_size or (await self._learn(TAGGER_MODEL, TAGGER_OUTPUTS)).max_batch_size
 
+    async def languages(self) -> tuple[str, ...]:
+        """As `ProductTagger.languages`."""
+        return tuple(sorted((await self._learn(TAGGER_MODEL, TAGGER_OUTPUTS)).display_names))
+
     async def is_ready(self) -> bool:
         """As `ProductTagger.is_ready`."""
         try:
@@ -168,6 +176,12 @@ class AsyncProductTagger:
     ) -> None:
         """Closes the connections."""
         await self.close()
+
+    async def _names(self) -> Mapping[str, str]:
+        """What labels are called in the client's language; empty, and not asked for, where it has none."""
+        if self._lang is None:
+            return {}
+        return (await self._learn(TAGGER_MODEL, TAGGER_OUTPUTS)).display_names.get(self._lang, {})
 
     async def _learn(self, model: str, outputs: tuple[str, ...]) -> ModelFacts:
         if model not in self._facts:

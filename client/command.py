@@ -16,6 +16,7 @@ from typing import Any
 
 from .bulk import BulkOptions, tag_file
 from .bulk.reading import count_rows
+from .display import language_code
 from .endpoint import DEFAULT_URL
 from .errors import BulkError, TaggerError
 from .results import TaggedProduct
@@ -28,6 +29,7 @@ _COLUMNS = (
 _TEXT_WIDTH = 48
 _EXAMPLES = """examples:
   tag "Women's cotton summer dress, size M"
+  tag --lang zh "夏季纯棉连衣裙 女"
   tag --json "iPhone 15 手机支架" "巧克力礼盒"
   tag --file products.csv --columns title=product_name --output tags.parquet
 """
@@ -49,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.file is not None:
             if options.text:
                 parser.error("give either texts or --file, not both")
+            if options.lang is not None:
+                parser.error("--lang is for texts; a file's output holds ids, which every language shares")
             if options.output is None:
                 parser.error("--file needs --output: a file that ends in .jsonl, .csv or .parquet")
             return _tag_file(options, _columns(parser, options.columns))
@@ -81,6 +85,9 @@ def _parser() -> argparse.ArgumentParser:
         help="grpc://host:port, http://host:port, grpcs:// or https:// (TAGGER_URL, or %(default)s)",
     )
     parser.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="for one request (30; with --file 60)")
+    parser.add_argument(
+        "--lang", type=_language, metavar="CODE", help="what categories and tags are called in, such as zh (else: ids)"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
     bulk = parser.add_argument_group("whole files")
     bulk.add_argument("--file", type=Path, metavar="IN", help=".jsonl, .csv, .tsv (each also .gz) or .parquet")
@@ -105,6 +112,13 @@ def _seconds(value: str) -> float:
     return number
 
 
+def _language(value: str) -> str | None:
+    try:
+        return language_code(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _count(value: str) -> int:
     number = int(value)
     if number < 1:
@@ -124,8 +138,11 @@ def _columns(parser: argparse.ArgumentParser, pairs: Sequence[str]) -> dict[str,
 
 
 def _tag_texts(options: argparse.Namespace) -> int:
-    with ProductTagger(options.url, timeout=options.timeout or 30.0) as tagger:
+    with ProductTagger(options.url, timeout=options.timeout or 30.0, lang=options.lang) as tagger:
         answers = tagger.tag_many(options.text, errors="return")
+        if options.lang is not None and options.lang not in (known := tagger.languages()):
+            told = f"it has them in {', '.join(known)}" if known else "its release has none"
+            print(f"tag: the server has no names in {options.lang} ({told}); ids are shown", file=sys.stderr)
     pairs = list(zip(options.text, answers, strict=True))
     if options.json:
         for text, answer in pairs:
@@ -142,8 +159,11 @@ def _as_json(text: str, answer: TaggedProduct | TaggerError) -> dict[str, Any]:
     return {
         "text": text,
         "category": answer.category,
+        "category_display_name": answer.category_display_name,
         "category_score": round(answer.category_score, 6),
-        "tags": [{"name": tag.name, "score": round(tag.score, 6)} for tag in answer.tags],
+        "tags": [
+            {"name": tag.name, "display_name": tag.display_name, "score": round(tag.score, 6)} for tag in answer.tags
+        ],
         "truncated": answer.truncated,
     }
 
@@ -155,8 +175,8 @@ def _table(pairs: Sequence[tuple[str, TaggedProduct | TaggerError]]) -> Iterator
         if isinstance(answer, TaggerError):
             rows.append((shown, "error", str(answer)))
             continue
-        category = f"{answer.category or '(none sure)'} {answer.category_score:.2f}"
-        tags = ", ".join(f"{tag.name} {tag.score:.2f}" for tag in answer.tags) or "-"
+        category = f"{answer.category_display_name or '(none sure)'} {answer.category_score:.2f}"
+        tags = ", ".join(f"{tag.display_name} {tag.score:.2f}" for tag in answer.tags) or "-"
         rows.append((shown + (" (cut)" if answer.truncated else ""), category, tags))
     yield from aligned(rows)
 

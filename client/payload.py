@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .display import DisplayNames, read_display_names
 from .errors import InvalidTextError, ProtocolError, TaggerError
 from .results import Tag, TaggedProduct
 
@@ -25,10 +26,12 @@ class ModelFacts:
     Attributes:
         max_batch_size: Most texts in one request.
         score_count: Length of SCORES, that is categories plus tags; 0 where the model has none or doesn't say.
+        display_names: Language → what categories and tags are called in it.
     """
 
     max_batch_size: int
     score_count: int
+    display_names: DisplayNames = field(default_factory=dict)
 
 
 def encode(text: str, index: int) -> bytes | InvalidTextError:
@@ -79,7 +82,7 @@ def read_facts(config: Mapping[str, Any], model: str, outputs: Sequence[str]) ->
     if size < 1:
         raise ProtocolError(f"the server's model {model} takes no batches: its max_batch_size is {size}, not 1 or more")
     dims = [int(number) for number in present.get("SCORES", {}).get("dims", [])]
-    return ModelFacts(size, max(dims[-1], 0) if dims else 0)
+    return ModelFacts(size, max(dims[-1], 0) if dims else 0, read_display_names(config))
 
 
 def _column(arrays: Mapping[str, npt.NDArray[Any]], name: str, kinds: str, rows: int) -> npt.NDArray[Any]:

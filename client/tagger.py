@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Literal, Protocol, TypeVar, overload
 
@@ -24,6 +24,7 @@ from .conversation import (
     score_batch,
     tag_batch,
 )
+from .display import language_code, with_names
 from .endpoint import DEFAULT_URL, Endpoint, parse_url
 from .errors import TaggerError
 from .payload import (
@@ -64,6 +65,7 @@ class ProductTagger:
             and does not compute what nobody waits for any more.
         retries: A number of further tries after the first, or a whole RetryPolicy.
         max_batch_size: Most texts in one request; None: as many as the server's model says it takes.
+        lang: Language of the display names, such as `zh`; None gives ids. What has no name in it is called by its id.
 
     Raises:
         InvalidUrlError: The address cannot be used.
@@ -76,10 +78,12 @@ class ProductTagger:
         timeout: float = 30.0,
         retries: int | RetryPolicy = 4,
         max_batch_size: int | None = None,
+        lang: str | None = None,
     ) -> None:
         self._endpoint = parse_url(url)
         self._manners = manners(timeout, retries)
         self._max_batch_size = checked_batch_size(max_batch_size)
+        self._lang = language_code(lang)
         self._facts: dict[str, ModelFacts] = {}
         self._transport = _transport(self._endpoint)
 
@@ -90,7 +94,8 @@ class ProductTagger:
             InvalidTextError: The server refuses the text (empty, too large, not text).
             TaggerError: There is no answer; its subclasses say why.
         """
-        answer = self._carry_out(tag_batch([text], 0, self._manners))[0]
+        names = self._names()
+        answer = with_names(self._carry_out(tag_batch([text], 0, self._manners)), names)[0]
         if isinstance(answer, TaggerError):
             raise answer
         return answer
@@ -122,9 +127,10 @@ class ProductTagger:
         if not everything:
             return []
         size = self._max_batch_size or self._learn(TAGGER_MODEL, TAGGER_OUTPUTS).max_batch_size
+        names = self._names()
         results: list[TaggedProduct | TaggerError] = []
         for start, stop in split(len(everything), size):
-            results += self._carry_out(tag_batch(everything[start:stop], start, self._manners))
+            results += with_names(self._carry_out(tag_batch(everything[start:stop], start, self._manners)), names)
             if errors == "raise" and (error := first_error(results[start:])):
                 raise error
         return results
@@ -158,6 +164,14 @@ class ProductTagger:
         facts = self._learn(SCORES_MODEL, SCORES_OUTPUTS)
         return self._carry_out(ask_labels(facts, self._manners))
 
+    def languages(self) -> tuple[str, ...]:
+        """The languages in which the server names categories and tags; none with a release that has no names.
+
+        Raises:
+            TaggerError: There is no answer.
+        """
+        return tuple(sorted((self._learn(TAGGER_MODEL, TAGGER_OUTPUTS)).display_names))
+
     def is_ready(self) -> bool:
         """Whether the server answers and its model is ready. False, not an error, when nobody answers."""
         try:
@@ -186,6 +200,12 @@ class ProductTagger:
     ) -> None:
         """Closes the connection."""
         self.close()
+
+    def _names(self) -> Mapping[str, str]:
+        """What labels are called in the client's language; empty, and not asked for, where it has none."""
+        if self._lang is None:
+            return {}
+        return (self._learn(TAGGER_MODEL, TAGGER_OUTPUTS)).display_names.get(self._lang, {})
 
     def _learn(self, model: str, outputs: tuple[str, ...]) -> ModelFacts:
         if model not in self._facts:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from catalog.language import detect_language
 from client import ProductTagger, TaggedProduct
 from client.terminal import aligned, shorten
 
@@ -33,22 +35,25 @@ class Answer:
 
 
 def ask(texts: Sequence[str], urls: Sequence[str]) -> list[Answer]:
-    """Has each text tagged at each address, one at a time.
+    """Has each text tagged at each address, one at a time; the labels are called what they are in its language.
 
     Raises:
         TaggerError: There is no answer.
     """
     results: list[dict[str, TaggedProduct]] = [{} for _ in texts]
     times: list[dict[str, float]] = [{} for _ in texts]
+    languages = [detect_language(text) for text in texts]
     for url in urls:
         protocol = url.partition(":")[0]
-        with ProductTagger(url) as tagger:
-            tagger.tag(texts[0])  # opens the connection
-            for place, text in enumerate(texts):
+        with contextlib.ExitStack() as stack:
+            taggers = {lang: stack.enter_context(ProductTagger(url, lang=lang)) for lang in sorted(set(languages))}
+            for tagger in taggers.values():
+                tagger.tag(texts[0])  # opens the connection
+            for place, (text, language) in enumerate(zip(texts, languages, strict=True)):
                 spent = []
                 for _ in range(TIMES):
                     began = time.perf_counter()
-                    results[place][protocol] = tagger.tag(text)
+                    results[place][protocol] = taggers[language].tag(text)
                     spent.append(1000 * (time.perf_counter() - began))
                 times[place][protocol] = statistics.median(spent)
     return [
@@ -73,12 +78,12 @@ def table(answers: Sequence[Answer]) -> Iterator[str]:
     protocols = list(answers[0].milliseconds)
     rows = [("PRODUCT", "CATEGORY", "", *(f"{_NAMES[protocol]} ms" for protocol in protocols), "TAGS")]
     for answer in answers:
-        tags = [f"{tag.name} {tag.score:.2f}" for tag in answer.result.tags[:_TAGS]]
+        tags = [f"{tag.display_name} {tag.score:.2f}" for tag in answer.result.tags[:_TAGS]]
         rest = len(answer.result.tags) - _TAGS
         rows.append(
             (
                 shorten(answer.text, _TEXT_WIDTH),
-                answer.result.category or "(none sure)",
+                answer.result.category_display_name or "(none sure)",
                 f"{answer.result.category_score:.2f}",
                 *(f"{answer.milliseconds[protocol]:.1f}" for protocol in protocols),
                 ", ".join(tags) + (f" and {rest} more" if rest > 0 else "") or "-",

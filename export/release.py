@@ -17,7 +17,7 @@ from export.checkpoint import Checkpoint
 from export.digests import directory_digest
 from export.engines import Compiled, Engine, Workload
 from export.served import copy_model
-from export.triton_configs import fill_width
+from export.triton_configs import fill_display_names, fill_width
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +64,7 @@ def assemble_repository(
     _write_json(labeler / "thresholds.json", {"tags": checkpoint.thresholds})
     (repository / "product_scores" / "labels.txt").write_text("\n".join(checkpoint.labels) + "\n", encoding="utf-8")
     fill_width(repository, len(checkpoint.labels))
+    fill_display_names(repository, checkpoint.taxonomy)
 
 
 class Releases:

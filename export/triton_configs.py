@@ -1,7 +1,8 @@
-"""Triton's configurations in a release: the sources, comments and all, with the number of outputs filled in."""
+"""Triton's configurations in a release: the sources, comments and all, with the outputs' number and names filled in."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +10,12 @@ from pathlib import Path
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
+from catalog.taxonomy import Taxonomy
 from export.errors import ExportError
 
 CONFIG = "config.pbtxt"
 TENSOR = "SCORES"
+NAMED_MODEL, DISPLAY_NAMES = "product_tagger", "display_names"
 _FREE = re.compile(rf'(name:\s*"{TENSOR}"[^{{}}]*?dims:\s*\[\s*)-1(\s*\])')
 """`SCORES` up to its free dimension, within the braces of one tensor."""
 
@@ -32,6 +35,27 @@ def fill_width(repository: Path, width: int) -> None:
         if any(True for _ in _scores(_parse(path, source))):
             path.write_text(_FREE.sub(rf"\g<1>{width}\g<2>", source), encoding="utf-8")
     check_width(repository, width)
+
+
+def fill_display_names(repository: Path, taxonomy: Taxonomy) -> None:
+    """Write what categories and tags are called into product_tagger's configuration, where clients read it.
+
+    The parameter `display_names` holds JSON: {language: {`category/apparel`: name, `tag/dress`: name}}.
+
+    Args:
+        repository: A Triton model repository.
+        taxonomy: Its labels' display names are taken; a label without a name in a language is left out.
+    """
+    names: dict[str, dict[str, str]] = {}
+    for kind, labels in (("category", taxonomy.categories), ("tag", taxonomy.tags)):
+        for label in labels:
+            for language, name in label.names.items():
+                names.setdefault(language, {})[f"{kind}/{label.id}"] = name
+    addition = model_config_pb2.ModelConfig()
+    addition.parameters[DISPLAY_NAMES].string_value = json.dumps(names, ensure_ascii=False)
+    path = repository / NAMED_MODEL / CONFIG
+    with path.open("a", encoding="utf-8") as config:
+        config.write("\n" + text_format.MessageToString(addition, as_utf8=True))
 
 
 def check_width(repository: Path, width: int) -> None:

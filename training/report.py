@@ -164,11 +164,12 @@ def _limits(metrics: Mapping[str, Any]) -> list[str]:
     if weak:
         lines.append(f"- Tags to use with care (F1 under 0.5 in the test part): {', '.join(weak[:30])}.")
     lines += [f"- {sentence}" for sentence in unread_warnings(metrics["training"]["base"], data)]
+    read = metrics["training"]["max_length"]
     for language, share in data["cut_share"].items():
         if share > CUT_SHARE_TOLD:
             lines.append(
-                f"- {share:.0%} of the texts in `{language}` are longer than {metrics['training']['max_length']} tokens "
-                "and were cut: `training.max_length` sets how much is read."
+                f"- {share:.0%} of the texts in `{language}` have more than {read} tokens; what comes after those is "
+                "not read (`training.max_length`)."
             )
     return lines
 

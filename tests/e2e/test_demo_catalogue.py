@@ -150,4 +150,37 @@ def test_the_release_carries_what_it_was_made_of(pipeline: Pipeline) -> None:
 def test_the_metrics_are_told_by_language(pipeline: Pipeline) -> None:
     metrics = pipeline.metrics()
     assert set(metrics["test_by_language"]) == {"en", "zh"}
-    assert metrics["test_by_language"]["en"]["category_accuracy"] > 0.8
+    for figures in metrics["test_by_language"].values():
+        assert figures["category_accuracy"] > 0.8
+
+
+def test_the_built_in_catalogue_trains_on_the_multilingual_base(pipeline: Pipeline) -> None:
+    metrics = pipeline.metrics()
+    assert metrics["training"]["base"] == "multilingual"
+    assert metrics["training"]["base_reason"].startswith("auto chose it, because")
+    assert max(metrics["data"]["unknown_token_share"].values()) < 0.001
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_chinese_products_get_chinese_names_and_the_same_ids(served: Pipeline, protocol: str) -> None:
+    texts = [product.text for product in read_split(served.build / "catalog", "test") if product.lang == "zh"][:100]
+    taxonomy = Taxonomy.from_json(served.build / "checkpoint" / "taxonomy.json")
+    names = {label.id: label.names["zh"] for label in (*taxonomy.categories, *taxonomy.tags)}
+    url = f"{protocol}://{getattr(served, protocol)}"
+    with ProductTagger(url) as plain, ProductTagger(url, lang="zh") as chinese:
+        assert chinese.languages() == ("en", "zh")
+        for by_id, by_name in zip(plain.tag_many(texts), chinese.tag_many(texts), strict=True):
+            assert (by_name.category, [tag.name for tag in by_name.tags]) == (
+                by_id.category,
+                [tag.name for tag in by_id.tags],
+            )
+            assert by_name.category_display_name == names[str(by_name.category)]
+            assert [tag.display_name for tag in by_name.tags] == [names[tag.name] for tag in by_name.tags]
+
+
+def test_the_server_tokenizes_chinese_as_training_did(served: Pipeline) -> None:
+    products = [product for product in read_split(served.build / "catalog", "test") if product.lang == "zh"][:300]
+    with ProductTagger(f"grpc://{served.grpc}") as tagger:
+        results = tagger.tag_many([product.text for product in products])
+    right = np.mean([result.category == product.category for result, product in zip(results, products, strict=True)])
+    assert right == pytest.approx(served.metrics()["test_by_language"]["zh"]["category_accuracy"], abs=0.05)

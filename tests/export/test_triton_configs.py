@@ -1,15 +1,19 @@
-"""The number of scores in Triton's configurations."""
+"""The number of scores, and the labels' names, in Triton's configurations."""
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2
 
+from catalog.taxonomy import Label, Taxonomy
 from export.errors import ExportError
 from export.served import SOURCES
-from export.triton_configs import fill_width
+from export.triton_configs import check_width, fill_display_names, fill_width
 
 
 @pytest.fixture
@@ -59,3 +63,18 @@ def test_a_configuration_must_have_its_folder_s_name(repository: Path) -> None:
     (repository / "tokenizer").rename(repository / "tokeniser")
     with pytest.raises(ExportError, match="is the configuration of 'tokenizer'"):
         fill_width(repository, 6)
+
+
+def test_the_labels_names_are_written_where_clients_read_them(repository: Path) -> None:
+    categories = (Label("apparel", {"en": "Apparel", "zh": "服饰"}), Label("home"))
+    taxonomy = Taxonomy(categories, (Label("5-inch", {"zh": '5" 屏\\幕\n'}),))
+    fill_width(repository, 3)
+    fill_display_names(repository, taxonomy)
+    check_width(repository, 3)
+    text = (repository / "product_tagger" / "config.pbtxt").read_text(encoding="utf-8")
+    config = text_format.Parse(text, model_config_pb2.ModelConfig())
+    assert json.loads(config.parameters["display_names"].string_value) == {
+        "en": {"category/apparel": "Apparel"},
+        "zh": {"category/apparel": "服饰", "tag/5-inch": '5" 屏\\幕\n'},
+    }
+    assert text.startswith((SOURCES / "product_tagger" / "config.pbtxt").read_text(encoding="utf-8"))

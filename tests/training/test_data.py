@@ -37,6 +37,7 @@ def test_labels_follow_the_taxonomys_order_and_unknown_tags_carry_none() -> None
 
 def test_texts_are_cut_at_the_length_the_tokenizer_was_given() -> None:
     assert encoded().lengths.tolist() == [4, 8, 5]
+    assert encoded().cut.tolist() == [False, True, False]
 
 
 def test_a_batch_is_padded_to_its_longest_row_and_masked() -> None:

@@ -12,12 +12,13 @@ TAXONOMY = Taxonomy((Label("food", {"zh": "食品"}), Label("home")), (Label("te
 FIGURES = {"products": 50.0, "category_accuracy": 0.95, "category_macro_f1": 0.94, "tag_micro_f1": 0.8}
 METRICS: dict[str, Any] = {
     "training": {
-        "base": "english", "pooling": "mean", "max_length": 96, "steps": 100, "batch_size": 32, "epochs": 4.0,
+        "base": "english", "base_reason": "training.base names it.", "base_layers": 6, "base_pieces": 30522,
+        "pooling": "mean", "max_length": 96, "steps": 100, "batch_size": 32, "epochs": 4.0,
         "seconds": 90.0, "device": "cpu", "precision": "bf16", "processes": 1, "threads": 2, "best_step": 75,
     },
     "data": {
         "train": 800, "validation": 100, "test": 50, "languages": {"en": 500, "zh": 300},
-        "unknown_token_share": {"en": 0.0, "zh": 0.55},
+        "unknown_token_share": {"en": 0.0, "zh": 0.55}, "cut_share": {"en": 0.31, "zh": 0.01},
     },
     "test": FIGURES,
     "baseline": {**FIGURES, "category_accuracy": 0.9, "category_macro_f1": 0.9, "tag_micro_f1": 0.7},
@@ -47,8 +48,19 @@ def test_the_card_names_what_the_baseline_does_as_well() -> None:
 def test_the_card_warns_of_weak_tags_and_of_a_language_the_base_can_not_read() -> None:
     card = model_card(METRICS, TAXONOMY)
     assert "Tags to use with care (F1 under 0.5 in the test part): tea." in card
-    assert "doesn't know 55% of the tokens of the texts in `zh`" in card
+    assert "The base english can't read `zh`, the language of 38% of the training products: 55% of its tokens" in card
+    assert "can't read `en`" not in card
     assert "food 食品" in card
+
+
+def test_the_card_says_which_base_it_was_and_why() -> None:
+    assert "- the base: english, 6 layers, 30,522 pieces; training.base names it." in model_card(METRICS, TAXONOMY)
+
+
+def test_the_card_says_of_which_language_many_texts_were_cut() -> None:
+    card = model_card(METRICS, TAXONOMY)
+    assert "31% of the texts in `en` have more than 96 tokens; what comes after those is not read" in card
+    assert "of the texts in `zh` have" not in card
 
 
 def test_figures_are_told_by_language_where_there_are_several() -> None:

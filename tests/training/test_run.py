@@ -86,6 +86,76 @@ def test_a_run_leaves_a_complete_checkpoint_and_its_reports(settings_for: Settin
     assert not (settings.build_dir / "training").exists()
 
 
+CHINESE: Mapping[str, str] = {"cotton dress": "纯棉连衣裙", "green tea": "龙井绿茶", "wooden table": "实木餐桌"}
+
+
+def in_chinese(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """The same products, every second one in Chinese."""
+
+    def translated(row: dict[str, Any]) -> dict[str, Any]:
+        text = row["text"].replace("new ", "新款").replace(" number ", " 编号")
+        for english, chinese in CHINESE.items():
+            text = text.replace(english, chinese)
+        return {**row, "lang": "zh", "text": text}
+
+    return {
+        name: [translated(row) if place % 2 else row for place, row in enumerate(rows)] for name, rows in parts.items()
+    }
+
+
+def test_a_catalogue_in_two_languages_trains_on_the_multilingual_base_and_says_why(
+    settings_for: SettingsMaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = settings_for(base="auto", pooling="auto", epochs=3, learning_rate=1.5e-4, embedding_learning_rate=3e-4)
+    write_catalog(settings.build_dir / "catalog", in_chinese(PARTS))
+
+    with caplog.at_level("INFO"):
+        trained = run(settings)
+
+    reason = "auto chose it, because 50.0% of the training products aren't in English (50.0% en, 50.0% zh)."
+    assert f"The base is multilingual: {reason}" in caplog.text
+    assert (
+        f"- the base: multilingual, 6 layers, 32,000 pieces; {reason}" in (trained.checkpoint / "README.md").read_text()
+    )
+    assert "can't read" not in caplog.text
+    assert trained.metrics["training"]["pooling"] == "mean"
+    assert trained.metrics["data"]["unknown_token_share"] == {"en": 0.0, "zh": 0.0}
+    for language in ("en", "zh"):
+        assert trained.metrics["test_by_language"][language]["category_accuracy"] > 0.95
+    tokenizer = json.loads((trained.checkpoint / "tokenizer.json").read_text())
+    vectors = weights(settings)["bert.embeddings.word_embeddings.weight"]
+    assert len(tokenizer["model"]["vocab"]) == len(vectors) == 32_000
+    assert run(settings).up_to_date
+
+
+def test_a_catalogue_in_english_trains_on_the_english_base_as_if_it_had_been_named(
+    settings_for: SettingsMaker, tmp_path: Path
+) -> None:
+    automatic, named = settings_for(base="auto", epochs=1), settings_for(base="english", epochs=1)
+    named = named.model_copy(update={"build_dir": tmp_path / "named"})
+    parts = {"train": PARTS["train"][:32], "test": PARTS["test"][:8]}
+    for settings in (automatic, named):
+        write_catalog(settings.build_dir / "catalog", parts)
+    first, second = run(automatic).metrics, run(named).metrics
+    assert first["training"]["base_reason"] == "auto chose it, because all training products are in English."
+    assert (first["training"]["base"], first["test"]) == ("english", second["test"])
+    assert not (automatic.build_dir / "base").exists()
+    for name, tensor in weights(named).items():
+        assert torch.equal(weights(automatic)[name], tensor), name
+
+
+def test_a_language_that_the_base_can_not_read_is_warned_of(
+    settings_for: SettingsMaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = settings_for(epochs=1)
+    write_catalog(settings.build_dir / "catalog", in_chinese(PARTS))
+    with caplog.at_level("WARNING"):
+        trained = run(settings)
+    assert "can't read `zh`, the language of 50% of the training products" in caplog.text
+    assert "can't read `zh`" in (trained.checkpoint / "README.md").read_text()
+    assert trained.metrics["data"]["unknown_token_share"]["zh"] > 0.1
+
+
 def test_the_labels_of_the_outputs_are_named_in_the_configuration(settings_for: SettingsMaker) -> None:
     settings = settings_for(epochs=1)
     write_catalog(settings.build_dir / "catalog", PARTS)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
-from transformers.utils import cached_file
+from transformers.utils.hub import cached_file
 
 from training.base.builtin import AUTO, BUILT_IN, ENGLISH, english_directory
 from training.base.errors import BaseModelError
