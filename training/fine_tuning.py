@@ -11,7 +11,7 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ from training.data import EncodedExamples, TokenDropout
 from training.errors import TrainingError
 from training.losses import ProductTaggingLoss, category_weights, prior_log_odds, tag_positive_weights
 from training.modeling_product_tagging import BertForProductTagging, ProductTaggingConfig
+from training.rates import LearningRates, learning_rates
 from training.trainer import ProductTaggingTrainer, ProgressLines
 
 logger = logging.getLogger(__name__)
@@ -91,7 +92,8 @@ def fine_tune(
     Raises:
         TrainingError: The batch can't be shared among the processes, or a logger isn't installed.
     """
-    arguments = _arguments(settings, len(train), len(validation), directory, logs)
+    rates = learning_rates(settings, base.name)
+    arguments = _arguments(settings, rates, len(train), len(validation), directory, logs)
     resume = _find_interrupted(directory, fingerprint, arguments)
     set_seed(settings.seed)
     model = build_model(settings, base, taxonomy, train)
@@ -117,8 +119,8 @@ def fine_tune(
         loss=loss,
         pad_token_id=int(tokenizer.pad_token_id),
         learning_rates={
-            "classifier.": settings.head_learning_rate,
-            WORD_EMBEDDINGS: settings.embedding_learning_rate,
+            "classifier.": rates.head,
+            WORD_EMBEDDINGS: rates.embeddings,
         },
         token_dropout=TokenDropout.of(tokenizer, settings.token_dropout),
         average=average,
@@ -136,6 +138,7 @@ def fine_tune(
         "epochs": round(state.epoch or 0.0, 3),
         "best_step": state.best_global_step if evaluates else None,
         "batch_size": settings.batch_size,
+        "learning_rates": asdict(rates),
         "processes": arguments.world_size,
         "threads": torch.get_num_threads(),
         "precision": "bf16" if arguments.bf16 else "fp32",
@@ -170,7 +173,7 @@ def build_model(
 
 
 def _arguments(
-    settings: TrainingSettings, num_train: int, num_validation: int, directory: Path, logs: Path
+    settings: TrainingSettings, rates: LearningRates, num_train: int, num_validation: int, directory: Path, logs: Path
 ) -> TrainingArguments:
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if settings.batch_size % processes:
@@ -193,7 +196,7 @@ def _arguments(
         per_device_train_batch_size=settings.batch_size // processes,
         per_device_eval_batch_size=64,
         num_train_epochs=epochs,
-        learning_rate=settings.learning_rate,
+        learning_rate=rates.encoder,
         weight_decay=settings.weight_decay,
         warmup_ratio=settings.warmup_share,
         lr_scheduler_type="linear",
