@@ -27,7 +27,7 @@ DEFAULTS = (
     "catalog.columns={}",
     "catalog.taxonomy=null",
     "catalog.limit=null",
-    "training.epochs=3",
+    "training.epochs=4",
     "serving.address=127.0.0.1",
 )
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serving.errors import ServingError
+from settings.cache import cache_directory
 
 PACKAGE = "nvidia-pytriton"
 
@@ -75,12 +76,6 @@ def find_bundle() -> Bundle:
             "Remove the package and run `make setup`."
         )
     return bundle
-
-
-def cache_directory() -> Path:
-    """Where the prepared backends are kept: $XDG_CACHE_HOME/product-tagger, or ~/.cache/product-tagger."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "product-tagger"
 
 
 def prepare_backends(bundle: Bundle, cache: Path | None = None) -> Path:

@@ -77,10 +77,10 @@ class TrainingSettings(Section):
     batch_size: Annotated[int, Field(ge=1)] = 32
     """Effective batch: shared among the processes under torchrun."""
     learning_rate: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
-    """Peak learning rate of the encoder; it rises during the warm-up and falls to 0 after it. `auto`: 0.0005 for
+    """Peak learning rate of the encoder; it rises during the warm-up and falls to 0 after it. `auto`: 0.0006 for
     `multilingual`, 0.00015 for others."""
     head_learning_rate: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
-    """The same for the new layer on top, which begins from nothing. `auto`: 0.003 for `multilingual`, 0.001 for
+    """The same for the new layer on top, which begins from nothing. `auto`: 0.005 for `multilingual`, 0.001 for
     others."""
     embedding_learning_rate: Annotated[float, Field(ge=0)] = 3e-4
     """The same for the vocabulary's vectors, each of which is in few batches; 0 leaves them as they are."""
