@@ -17,7 +17,7 @@ from tests.e2e.conftest import ROOT, Pipeline
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits for the whole pipeline
 
-PAGES = ("README.md", "docs/api.md")
+PAGES = ("README.md", "README.zh.md", "docs/api.md")
 
 
 def examples(language: str) -> list[ParameterSet]:
@@ -69,7 +69,7 @@ def test_each_python_example_works(example: str, served: Pipeline, tmp_path: Pat
 
 
 def test_every_page_that_is_linked_is_there() -> None:
-    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+    for page in [*ROOT.glob("README*.md"), *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
@@ -81,3 +81,17 @@ def test_the_make_targets_of_the_readme_exist() -> None:
     for line in re.findall(r"(?:^    |`)make ([^`#\n]+)", text, re.MULTILINE):
         words = re.sub(r'"[^"]*"', "", line).split()
         assert {word for word in words if "=" not in word} <= known, line
+
+
+def blocks_and_figures(page: str) -> tuple[list[str], list[str], list[str], int]:
+    """A page's examples, the paths and settings it names, the figures of its tables, and its number of sections."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    examples = re.findall(r"^```.*?^```", text, re.DOTALL | re.MULTILINE) + re.findall(r"^    .*", text, re.MULTILINE)
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    figures = re.findall(r"\d[\d.,]*", "\n".join(tables))
+    names = [name for name in re.findall(r"`([^`\n]+)`|\]\(([^)]+)\)", text) if "README" not in name[1]]
+    return examples, sorted(set(map(str, names))), figures, len(re.findall(r"^## ", text, re.MULTILINE))
+
+
+def test_the_chinese_readme_says_the_same_as_the_english_one() -> None:
+    assert blocks_and_figures("README.zh.md") == blocks_and_figures("README.md")
