@@ -176,6 +176,12 @@ def test_the_table_keeps_its_columns_with_wide_characters_and_many_tags() -> Non
     assert lines[2] == "nuts               food      0.98      5.0      6.0  a 0.90, b 0.90, c 0.90 and 2 more"
 
 
+def test_the_table_shows_what_labels_are_called_in_the_product_s_language() -> None:
+    named = TaggedProduct("food", 0.98, (Tag("nuts-dried-fruit", 0.9, "坚果果干"),), False, "食品")
+    line = list(table([Answer("每日坚果礼盒", named, {"grpc": 5.0}, True)]))[1]
+    assert "食品" in line and "坚果果干 0.90" in line and "nuts" not in line and "food" not in line
+
+
 def test_answers_that_differ_by_protocol_are_counted() -> None:
     assert list(summary([answer("a"), answer("b", same=False)]))[-1] == "1 answers differ by protocol!"
 
