@@ -88,7 +88,7 @@ def blocks_and_figures(page: str) -> tuple[list[str], list[str], list[str], int]
     text = (ROOT / page).read_text(encoding="utf-8")
     examples = re.findall(r"^```.*?^```", text, re.DOTALL | re.MULTILINE) + re.findall(r"^    .*", text, re.MULTILINE)
     tables = [line for line in text.splitlines() if line.startswith("|")]
-    figures = re.findall(r"\d[\d.,]*", "\n".join(tables))
+    figures = re.findall(r"\d+(?:[.,]\d+)*", "\n".join(tables))
     names = [name for name in re.findall(r"`([^`\n]+)`|\]\(([^)]+)\)", text) if "README" not in name[1]]
     return examples, sorted(set(map(str, names))), figures, len(re.findall(r"^## ", text, re.MULTILINE))
 
