@@ -1,0 +1,117 @@
+"""The server that is measured: the one that runs, else the current release for the time of the run."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from serving.health import TAGGER, Endpoint
+from serving.state import ServerFiles, running_state
+from serving.temporary import temporary_server
+from settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+class TargetError(RuntimeError):
+    """The server can't be measured; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a server listens.
+
+    Attributes:
+        host: Name or address.
+        http_port: Port for HTTP.
+        grpc_port: Port for gRPC.
+        started: Whether it was started for this run.
+        release: What it serves, where that is known: another machine's or container's server doesn't tell.
+    """
+
+    host: str
+    http_port: int
+    grpc_port: int
+    started: bool
+    release: str | None = None
+
+    def ask(self, path: str) -> Any:
+        """The answer to an HTTP GET, read as JSON.
+
+        Raises:
+            TargetError: No answer, or another than 200.
+        """
+        connection = http.client.HTTPConnection(self.host, self.http_port, timeout=10)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            body = response.read()
+            if response.status == 200:
+                return json.loads(body)
+            told = f"{response.status}: {body[:200].decode('utf-8', 'replace')}"
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            told = str(error)
+        finally:
+            connection.close()
+        raise TargetError(f"The server at {self.host}:{self.http_port} did not answer {path} ({told}).")
+
+    def facts(self) -> dict[str, Any]:
+        """What a report says of the server."""
+        server = self.ask("/v2")
+        models = self.models()
+        return {
+            "host": self.host,
+            "http_port": self.http_port,
+            "grpc_port": self.grpc_port,
+            "started_for_this_run": self.started,
+            "release": self.release,
+            "triton": server.get("version", ""),
+            "models": models,
+            "response_cache": self.cached(models),
+        }
+
+    def models(self) -> list[str]:
+        """The ensemble's name, and those of the models its requests pass through."""
+        config = self.ask(f"/v2/models/{TAGGER}/config")
+        steps = config.get("ensemble_scheduling", {}).get("step", [])
+        return [TAGGER, *(step["model_name"] for step in steps)]
+
+    def cached(self, models: list[str]) -> list[str]:
+        """Those of the models that answer repeated texts from the response cache."""
+        configs = {name: self.ask(f"/v2/models/{name}/config") for name in models}
+        return [name for name, config in configs.items() if config.get("response_cache", {}).get("enable")]
+
+
+@contextlib.contextmanager
+def served(settings: Settings, host: str | None = None) -> Iterator[Target]:
+    """The server that runs on the configured ports; else the current release is served while the block runs.
+
+    Args:
+        settings: The ports, and what is to be served.
+        host: A server elsewhere; none is started then. None for this machine.
+
+    Raises:
+        TargetError: There is no server at `host`.
+        ServingError: None can be started.
+    """
+    ports = settings.serving
+    endpoint = Endpoint(host or ports.address, ports.http_port)
+    if endpoint.tag() is None:
+        logger.info("Measuring the server that runs at %s:%d.", endpoint.host, ports.http_port)
+        running = None if host else running_state(ServerFiles.of(settings))
+        release = running.release if running else None
+        yield Target(endpoint.host, ports.http_port, ports.grpc_port, started=False, release=release)
+        return
+    if host is not None:
+        raise TargetError(
+            f"No tagging server answers at {host}:{ports.http_port}. Start it there, or set serving.http_port and "
+            "serving.grpc_port to its ports."
+        )
+    logger.info("No server runs on port %d: starting one for this run.", ports.http_port)
+    with temporary_server(settings) as state:
+        yield Target(endpoint.host, state.http_port, state.grpc_port, started=True, release=state.release)

@@ -1,0 +1,54 @@
+"""A build directory with a release and a prepared catalogue, for load tests on the real server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from serving.control import stop
+from serving.temporary import free_ports
+from settings import load_settings
+from tests.small_release import build_release, make_current
+
+RELEASE = "20260101T000000Z-cpu-aaaaaaaa"
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """One test's own build directory and ports."""
+
+    build: Path
+    pairs: tuple[str, ...]
+
+    def arguments(self, *more: str) -> list[str]:
+        """The command line of a stage, with settings of the test's own."""
+        return [word for pair in (*self.pairs, *more) for word in ("--set", pair)]
+
+
+@pytest.fixture
+def workplace(tmp_path: Path) -> Iterator[Workplace]:
+    """A place with one release and twenty texts; a server that a test leaves is stopped."""
+    build = tmp_path / "build"
+    build_release(build / "releases", RELEASE)
+    make_current(build / "releases", RELEASE)
+    (build / "catalog").mkdir()
+    texts = [f"summer dress {number}" + " and more" * (number % 5) for number in range(20)]
+    rows = [
+        {"id": str(number), "lang": "en", "text": text, "category": "apparel", "tags": [], "weight": 1}
+        for number, text in enumerate(texts)
+    ]
+    (build / "catalog" / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    http, grpc, metrics = free_ports(3)
+    pairs = (
+        f"build_dir={build}", "serving.instances=1", "serving.threads=1",
+        f"serving.http_port={http}", f"serving.grpc_port={grpc}", f"serving.metrics_port={metrics}",
+    )  # fmt: skip
+    made = Workplace(build, pairs)
+    try:
+        yield made
+    finally:
+        stop(load_settings(overrides=pairs))
