@@ -10,6 +10,8 @@
 #   PYTHON=python3.11      the Python to set up with
 #   VENV=.venv             where the environment is
 #   TEXT="…"               what `make tag` asks
+#   WEB=1                  `make loadtest` with Locust's web page
+#   LOCUST="…"             Locust's own options for `make loadtest`: LOCUST="--processes 2"
 #   TESTS="…"              what `make test` runs, and pytest's options: TESTS="tests/client -x"
 
 VENV := .venv
@@ -40,7 +42,7 @@ served := $(if $(on_gpu),,$(release))
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo train export image serve start stop status tag bench test lint format clean distclean
+.PHONY: help setup demo train export image serve start stop status tag bench loadtest test lint format clean distclean
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=…]'
@@ -85,6 +87,9 @@ tag: $(ready) ## ask the running server: make tag TEXT="leather boots"
 
 bench: $(ready) $(served) ## Triton beside FastAPI + transformers on the same checkpoint, in build/reports
 	@$(python) -m $(benchmark) $(options)
+
+loadtest: $(ready) $(served) ## load on the running server with Locust, judged by the limits of tagger.yaml
+	@$(python) -m loadtest.locust $(options) $(if $(WEB),--web) $(if $(LOCUST),-- $(LOCUST))
 
 test: lint ## lint, type check and all tests
 	@$(python) -m pytest $(TESTS)

@@ -1,0 +1,55 @@
+"""The limits of tagger.yaml: which of them are broken, as sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from loadtest.locust.figures import Level
+from settings import LoadtestSettings
+
+
+def broken_at(level: Level, limits: LoadtestSettings) -> list[str]:
+    """What one level breaks of the limits on p99 and errors; each kind of request must hold them."""
+    found = []
+    for one in level.kinds:
+        place = f"{level.name} ({one.kind})"
+        if one.error_share > limits.max_error_share:
+            first = f"; the first got: {one.first_error}" if one.first_error else ""
+            found.append(
+                f"At {place} {one.errors} of {one.requests} requests failed, and loadtest.max_error_share is "
+                f"{limits.max_error_share:g}{first}."
+            )
+        if one.p99_ms > limits.max_p99_ms:
+            p99 = f"{one.p99_ms:.1f} ms" if math.isfinite(one.p99_ms) else "beyond measure, nothing was answered"
+            found.append(f"At {place} p99 is {p99}, and loadtest.max_p99_ms is {limits.max_p99_ms:g}.")
+    return found
+
+
+def best_level(levels: Sequence[Level], limits: LoadtestSettings) -> Level | None:
+    """The level with the most texts a second of those within the limits on p99 and errors; None where there is none."""
+    within = [level for level in levels if not broken_at(level, limits)]
+    return max(within, key=lambda level: level.figures[0].texts_per_second, default=None)
+
+
+def broken_limits(levels: Sequence[Level], limits: LoadtestSettings) -> list[str]:
+    """All limits a run breaks.
+
+    A ramp goes beyond the limits to find them; there one level within them is enough.
+    """
+    best = best_level(levels, limits)
+    found: list[str] = []
+    if not levels:
+        return ["No level was measured to its end: nothing can be said of the limits."]
+    if limits.mode != "ramp":
+        found = [sentence for level in levels for sentence in broken_at(level, limits)]
+    elif best is None:
+        lowest = min(levels, key=lambda level: level.load)
+        found = [f"No rate was within the limits. {sentence}" for sentence in broken_at(lowest, limits)]
+    speed = best.figures[0].texts_per_second if best is not None else 0.0
+    if speed < limits.min_texts_per_second:
+        found.append(
+            f"The best level within the limits answered {speed:.1f} texts/s, and loadtest.min_texts_per_second is "
+            f"{limits.min_texts_per_second:g}."
+        )
+    return found

@@ -1,0 +1,172 @@
+"""What Locust runs: `make loadtest`, or by its own command `locust -f loadtest/locust/locustfile.py` and its options.
+
+The settings are those of tagger.yaml, or of the file that the environment variable TAGGER_CONFIG names. Users and
+levels come from there; Locust's options say where it runs: headless or with its web page, alone, as master, as worker.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import gevent
+from locust import LoadTestShape, events
+from locust.env import Environment
+from locust.runners import WORKER_REPORT_INTERVAL, MasterRunner, WorkerRunner
+
+from loadtest.locust.course import Course, CourseError
+from loadtest.locust.figures import Level, level_json
+from loadtest.locust.limits import broken_limits
+from loadtest.locust.records import Ledger, Recorder
+from loadtest.locust.report import progress_line
+from loadtest.locust.users import Traffic, user_classes
+from loadtest.texts import draw_texts
+from settings import load_settings
+
+CONFIG = "TAGGER_CONFIG"
+OUTCOME = "TAGGER_LOADTEST_OUTCOME"
+"""Names the file that gets the levels; without it they are only told."""
+LOCAL = "this process"
+
+
+class Run:
+    """One process's part in a run, from Locust's events to the figures."""
+
+    def __init__(self) -> None:
+        config = os.environ.get(CONFIG)
+        self.settings = load_settings(Path(config) if config else None)
+        self.limits = self.settings.loadtest
+        self.recorder = Recorder()
+        self.environment: Environment | None = None
+        self.course = Course(self.limits, Ledger())
+        self.problem = ""
+
+    @functools.cached_property
+    def traffic(self) -> Traffic:
+        """The users' texts and connections, made with the first user: a master has none."""
+        serving = self.settings.serving
+        address = "127.0.0.1" if serving.address == "0.0.0.0" else serving.address
+        return Traffic(
+            self.limits,
+            draw_texts(self.settings, self.limits.catalog),
+            self.limits.host or address,
+            serving.http_port,
+            serving.grpc_port,
+            self.recorder,
+        )
+
+    def init(self, environment: Environment, **_: Any) -> None:
+        """Locust is there."""
+        self.environment = environment
+        if not isinstance(environment.runner, WorkerRunner):
+            # Else Ctrl-C is raised in whatever happens to run, which may be what measures.
+            gevent.signal_handler(signal.SIGINT, gevent.kill, gevent.getcurrent(), KeyboardInterrupt)
+        if not isinstance(environment.runner, MasterRunner):
+            # After the workers of --processes have been forked: what gRPC starts doesn't survive that.
+            import grpc.experimental.gevent
+
+            grpc.experimental.gevent.init_gevent()
+
+    def start(self, **_: Any) -> None:
+        """A run begins; with the web page there may be several."""
+        assert self.environment is not None
+        late = 1.5 * WORKER_REPORT_INTERVAL if isinstance(self.environment.runner, MasterRunner) else 0.0
+        self.recorder.take()
+        self.course = Course(self.limits, Ledger(), late, self.forget_warm_up, self.finished)
+        self.write()
+        if not isinstance(self.environment.runner, MasterRunner):
+            self.traffic.prepare()  # so that the texts are read before the first user is timed
+
+    def forget_warm_up(self) -> None:
+        """Lets Locust's own tables and page begin with the first measured time."""
+        assert self.environment is not None
+        self.environment.stats.reset_all()
+
+    def finished(self, level: Level) -> None:
+        """Tells of a level and keeps it."""
+        self.write()
+        for line in progress_line(level):
+            _tell(line)
+
+    def write(self) -> None:
+        """Writes the levels so far, in one step."""
+        name = os.environ.get(OUTCOME)
+        if name is None:
+            return
+        path = Path(name)
+        temporary = path.with_name(f".{path.name}.new")
+        values = {"levels": [level_json(level) for level in self.course.levels], "problem": self.problem}
+        temporary.write_text(json.dumps(values), encoding="utf-8")
+        temporary.replace(path)
+
+    def tick(self) -> int | None:
+        """The load there is to be now; None ends the run."""
+        if not isinstance(self._runner, MasterRunner):
+            self.course.ledger.add(LOCAL, self.recorder.take())
+        try:
+            return self.course.tick(self.recorder.now(), int(self._runner.user_count))
+        except CourseError as error:
+            self.problem = str(error)
+        except OSError as error:
+            self.problem = f"What was measured can't be written ({error.strerror}): make room on the disk."
+        _tell(f"error: {self.problem}")
+        return None
+
+    def stop(self, **_: Any) -> None:
+        """The run is over: nobody waits for the requests that are still open."""
+        if "traffic" in self.__dict__:
+            self.traffic.arrivals.kill(block=False)
+
+    def report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
+        """A worker reports to the master."""
+        data["tagger"] = self.recorder.take()
+
+    def reported(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
+        """The master hears of it."""
+        if "tagger" in data:
+            self.course.ledger.add(client_id, data["tagger"])
+
+    def quit(self, environment: Environment, **_: Any) -> None:
+        """Locust ends: its exit status says whether the limits hold."""
+        if isinstance(environment.runner, WorkerRunner):
+            return
+        broken = broken_limits(self.course.levels, self.limits)
+        environment.process_exit_code = 1 if broken or self.problem else 0
+        if OUTCOME not in os.environ:
+            for sentence in broken:
+                _tell(sentence)
+
+    @property
+    def _runner(self) -> Any:
+        assert self.environment is not None
+        return self.environment.runner
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+run = Run()
+events.init.add_listener(run.init)
+events.test_start.add_listener(run.start)
+events.test_stop.add_listener(run.stop)
+events.report_to_master.add_listener(run.report)
+events.worker_report.add_listener(run.reported)
+events.quitting.add_listener(run.quit)
+# Locust takes for users the classes that it finds here by name.
+globals().update({user.__name__: user for user in user_classes(run.limits, lambda: run.traffic)})
+
+
+class Levels(LoadTestShape):
+    """Asks the course once a second."""
+
+    def tick(self) -> tuple[int, float] | None:
+        """Users, and how many of them may start in a second: all."""
+        load = run.tick()
+        return None if load is None else (load, float(max(load, 1)))
