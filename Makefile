@@ -42,7 +42,7 @@ served := $(if $(on_gpu),,$(release))
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo train export image serve start stop status tag bench loadtest test lint format clean distclean
+.PHONY: help setup demo train export image serve start stop status tag bench loadtest perf test lint format clean distclean
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=…]'
@@ -90,6 +90,9 @@ bench: $(ready) $(served) ## Triton beside FastAPI + transformers on the same ch
 
 loadtest: $(ready) $(served) ## load on the running server with Locust, judged by the limits of tagger.yaml
 	@$(python) -m loadtest.locust $(options) $(if $(WEB),--web) $(if $(LOCUST),-- $(LOCUST))
+
+perf: $(ready) $(served) ## where a request's time goes, by NVIDIA's perf_analyzer over both protocols
+	@$(python) -m loadtest.perf $(options)
 
 test: lint ## lint, type check and all tests
 	@$(python) -m pytest $(TESTS)

@@ -1,0 +1,1 @@
+"""NVIDIA's perf_analyzer: fetched, run over both protocols, and its figures beside Triton's own."""
