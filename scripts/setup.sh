@@ -90,7 +90,7 @@ rm -f "$venv/.complete"
 began=$(date +%s)
 if [ "$whole" = no ]; then
     echo "Setting up $venv with $("$python" --version) ($(command -v "$python"))."
-    echo "About 150 packages are downloaded (1.1 GB, with a CUDA build of torch 4 GB); mostly it takes 2 to 8 minutes."
+    echo "About 165 packages are downloaded (1.2 GB, with a CUDA build of torch 4 GB); mostly it takes 2 to 8 minutes."
     mkdir -p "$venv" && : >"$venv/.unfinished"
     "$python" -m venv --clear "$venv" || fail "$venv can't be made; the error is above."
 else
