@@ -116,3 +116,13 @@ def spawn_dependent(
         start_new_session=True,
         preexec_fn=bind_to_parent,  # this process has one thread when it starts the server
     )
+
+
+def end_process(process: subprocess.Popen[bytes], patience: float = 10.0) -> None:
+    """Ends a process that was started here: in order, and by force when it takes longer than so many seconds."""
+    process.terminate()
+    try:
+        process.wait(patience)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

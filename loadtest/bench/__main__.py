@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib.metadata
 import logging
 import os
-import platform
 import random
 import signal
 import statistics
-import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +22,9 @@ from catalog.prepared import PreparedCatalogError
 from export.digests import directory_digest
 from loadtest.bench.measure import SOURCES, BenchError, Series, System, measure
 from loadtest.bench.report import as_json, plot, table, write_json
+from loadtest.reports import conditions
 from serving.errors import ServingError
-from serving.processes import spawn_dependent
+from serving.processes import end_process, spawn_dependent
 from serving.releases import current_release
 from serving.temporary import free_ports, temporary_server
 from settings import Settings, SettingsError, add_settings_options, load_settings
@@ -145,12 +142,7 @@ def _peer(checkpoint: Path, max_length: int, log: Path) -> Iterator[tuple[int, i
             time.sleep(0.2)
         yield process.pid, port
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end_process(process)
 
 
 def _answers(port: int) -> bool:
@@ -163,31 +155,17 @@ def _answers(port: int) -> bool:
 
 def _facts(settings: Settings, manifest: dict[str, Any], texts: Sequence[str]) -> dict[str, Any]:
     packages = ("torch", "transformers", "fastapi", "uvicorn", "onnxruntime", "nvidia-pytriton", "tritonclient")
+    facts = conditions(packages)
+    facts["machine"]["load_generator"] = "on the same cores, a process of its own"
     return {
-        "created": f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
+        **facts,
         "release": manifest["id"],
-        "machine": {
-            "cores": len(os.sched_getaffinity(0)),
-            "processor": _processor(),
-            "load_generator": "on the same cores, a process of its own",
-        },
-        "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in packages},
         "texts": {"different": len(texts), "mean_characters": round(statistics.fmean(map(len, texts)), 1)},
         "settings": {
             "bench": settings.bench.model_dump(mode="json"),
             "serving": settings.serving.model_dump(mode="json"),
         },
     }
-
-
-def _processor() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            name, _, value = line.partition(":")
-            if name.strip() == "model name":
-                return value.strip()
-    return platform.machine()
 
 
 if __name__ == "__main__":

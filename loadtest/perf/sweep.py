@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from loadtest.perf.fetch import Analyzer, AnalyzerError
 from loadtest.perf.shares import Share, shares
 from loadtest.target import Target
 from serving.health import TAGGER
-from serving.processes import spawn_dependent
+from serving.processes import end_process, spawn_dependent
 
 WINDOWS = 3
 WARM_UP_MS = 400
@@ -133,12 +132,7 @@ def _analyze(
         try:
             status = process.wait()
         except BaseException:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end_process(process)
             raise
     with log.open("rb") as lines:
         lines.seek(begin)
