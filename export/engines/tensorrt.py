@@ -29,7 +29,7 @@ from export.engines.float16.ranges import LARGEST, activation_peaks, weight_peak
 from export.engines.plan.api import TensorRT, find_tensorrt, find_verifier
 from export.engines.plan.builder import BuildOptions, build_plan
 from export.engines.plan.classifier_config import write_classifier_config
-from export.engines.plan.gpu import Gpu, find_gpu
+from export.engines.plan.gpu import Gpu, find_gpu, lacking
 from export.engines.plan.profiles import Profile, bucket_of, length_buckets, plan_profiles
 from export.errors import Incomplete
 from export.fingerprint import read_stamp, write_stamp
@@ -156,7 +156,11 @@ def compile(graph: Path, folder: Path, workload: Workload, force: bool) -> Compi
     trt, gpu = find_tensorrt(), find_gpu()
     if trt is None or gpu is None:
         _verify(graph, folder, profiles, workload)
-        raise Incomplete(_missing(trt, gpu))
+        raise Incomplete(
+            f"No release was made, because this machine has no {lacking(trt, gpu)}, and a plan is built where it is "
+            "served: run `make export TARGET=gpu` on a machine with an NVIDIA GPU, Docker and the NVIDIA Container "
+            "Toolkit."
+        )
     return _plan(trt, gpu, graph, folder / "plan" / FILE, profiles, workload, force)
 
 
@@ -193,7 +197,7 @@ def _plan(
         **environment(),
     }
     if force or not path.is_file() or read_stamp(path.with_name(STAMP)) != stamp:
-        logger.info("%s for %s, TensorRT %s: takes minutes …", NAME, gpu.name, trt.__version__)
+        logger.info("%s for %s, TensorRT %s …", NAME, gpu.name, trt.__version__)
         with staged_directory(path.parent) as new:
             facts = build_plan(trt, graph, profiles, options, new / FILE)
             write_stamp(new / FACTS, facts)
@@ -231,14 +235,6 @@ def _verify(graph: Path, folder: Path, profiles: list[Profile], workload: Worklo
         facts["max_batch_size"],
         facts["build_seconds"],
         facts["bytes"] / 1e6,
-    )
-
-
-def _missing(trt: TensorRT | None, gpu: Gpu | None) -> str:
-    lacks = [name for name, there in (("NVIDIA GPU", gpu), ("TensorRT", trt)) if there is None]
-    return (
-        f"No release was made, because this machine has no {' and no '.join(lacks)}, and a plan is built where it is "
-        "served: run `make export TARGET=gpu` on a machine with an NVIDIA GPU, Docker and the NVIDIA Container Toolkit."
     )
 
 

@@ -14,7 +14,7 @@ import torch
 from export.checkpoint import Checkpoint, read_checkpoint
 from export.engines import find_engine
 from export.engines.plan.api import TensorRT, find_tensorrt
-from export.engines.plan.gpu import Gpu, find_gpu
+from export.engines.plan.gpu import Gpu, find_gpu, lacking
 from export.engines.plan.runtime import DEVICE, PlanRunner
 from export.errors import ExportError
 from export.gate import ParityGate
@@ -42,10 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load_settings(options.config, options.set)
         trt, gpu = find_tensorrt(), find_gpu()
         if trt is None or gpu is None:
-            lacks = " and no ".join(name for name, there in (("NVIDIA GPU", gpu), ("TensorRT", trt)) if there is None)
             print(
-                f"Nothing was measured, because this machine has no {lacks}: run `make bench TARGET=gpu` where "
-                "`make export TARGET=gpu` made the release."
+                f"Nothing was measured, because this machine has no {lacking(trt, gpu)}: run "
+                "`make bench TARGET=gpu` where `make export TARGET=gpu` made the release."
             )
             return MISSING
         return _run(settings, trt, gpu)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tritonclient.grpc as triton
 
 from serving.control import start, stop
 from serving.temporary import free_ports
@@ -49,6 +54,31 @@ def make_place(directory: Path, **serving: object) -> Place:
     return Place(Settings(build_dir=directory, serving=ServingSettings.model_validate(values)))
 
 
+@contextmanager
+def running(place: Place) -> Iterator[Place]:
+    """A server of the place while the block runs."""
+    try:
+        start(place.settings)
+        yield place
+    finally:
+        stop(place.settings)
+
+
+def ask(place: Place, model: str, *texts: bytes) -> triton.InferResult:
+    """The answer of plain tritonclient to one request."""
+    tensor = triton.InferInput("TEXT", [len(texts), 1], "BYTES")
+    tensor.set_data_from_numpy(np.array([[text] for text in texts], dtype=object))
+    with triton.InferenceServerClient(place.grpc) as client:
+        return client.infer(model, [tensor])
+
+
+def metric(place: Place, name: str, model: str) -> float:
+    """One of Triton's metrics for a model, summed over its other labels; 0 while it isn't counted."""
+    url = f"http://127.0.0.1:{place.settings.serving.metrics_port}/metrics"
+    text = urllib.request.urlopen(url, timeout=10).read().decode()
+    return sum(map(float, re.findall(rf'^{name}{{model="{model}"[^}}]*}} (\S+)$', text, re.MULTILINE)))
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
     """One test's own place; its server is stopped at the end, whatever happened."""
@@ -62,9 +92,5 @@ def place(tmp_path: Path) -> Iterator[Place]:
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A running server that all tests share; nobody may stop it."""
-    made = make_place(tmp_path_factory.mktemp("shared") / "build", max_batch_size=8)
-    try:
-        start(made.settings)
+    with running(make_place(tmp_path_factory.mktemp("shared") / "build", max_batch_size=8)) as made:
         yield made
-    finally:
-        stop(made.settings)

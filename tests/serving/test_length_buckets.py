@@ -9,15 +9,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import tritonclient.grpc as triton
 
-from serving.control import start, stop
-from tests.serving.conftest import Place, make_place
+from tests.serving.conftest import Place, ask, make_place, running
 from tests.small_release import MAX_LENGTH, build_release, make_current
 
 BUCKETS = (8, MAX_LENGTH)
@@ -32,19 +30,8 @@ def padded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     config = build_release(place.releases, RELEASE, length_buckets=BUCKETS) / "model_repository/classifier/config.pbtxt"
     config.write_text(config.read_text().replace("allow_ragged_batch: true", "allow_ragged_batch: false"))
     make_current(place.releases, RELEASE)
-    try:
-        start(place.settings)
+    with running(place):
         yield place
-    finally:
-        stop(place.settings)
-
-
-def ask(place: Place, model: str, *texts: bytes) -> Any:
-    """The answer of plain tritonclient."""
-    tensor = triton.InferInput("TEXT", [len(texts), 1], "BYTES")
-    tensor.set_data_from_numpy(np.array([[text] for text in texts], dtype=object))
-    with triton.InferenceServerClient(place.grpc) as client:
-        return client.infer(model, [tensor])
 
 
 def tokens(place: Place, *texts: bytes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -5,9 +5,7 @@ The classifier waits for a file before it computes, so what waits in its queue i
 
 from __future__ import annotations
 
-import re
 import threading
-import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -20,9 +18,8 @@ import tritonclient.http as triton_http
 from tritonclient.utils import InferenceServerException
 
 from client import ProductTagger, RetryPolicy
-from serving.control import start, stop
 from serving.processes import wait_until
-from tests.serving.conftest import Place, make_place
+from tests.serving.conftest import Place, make_place, metric, running
 
 QUEUE = 2
 PATIENCE = 30.0
@@ -81,11 +78,8 @@ class Blocked:
         return len(list(self._gate.parent.glob("began-*")))
 
     def metric(self, name: str) -> float:
-        """Of the classifier, summed over the metric's labels."""
-        url = f"http://127.0.0.1:{self.place.settings.serving.metrics_port}/metrics"
-        text = urllib.request.urlopen(url, timeout=10).read().decode()
-        found = re.findall(rf'^{name}{{model="classifier"[^}}]*}} (\S+)$', text, re.MULTILINE)
-        return sum(map(float, found))
+        """One of Triton's metrics for the classifier."""
+        return metric(self.place, name, "classifier")
 
     def open(self) -> None:
         self._gate.touch()
@@ -113,8 +107,7 @@ def blocked(tmp_path: Path) -> Iterator[Blocked]:
     waiting = f"        wait_for(Path({str(gate)!r}))\n"
     model.write_text(source.replace(FIRST_LINE, waiting + FIRST_LINE) + WAIT)
     gate.touch()  # open while the server is tried out at its start
-    try:
-        start(place.settings)
+    with running(place):
         gate.unlink()
         for begun in tmp_path.glob("began-*"):
             begun.unlink()
@@ -123,8 +116,6 @@ def blocked(tmp_path: Path) -> Iterator[Blocked]:
             yield made
         finally:
             made.close()
-    finally:
-        stop(place.settings)
 
 
 def test_a_request_beyond_the_queue_is_refused_at_once_and_the_others_are_answered(blocked: Blocked) -> None:

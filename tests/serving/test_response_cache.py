@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-import re
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import tritonclient.grpc as triton
 
-from serving.control import start, stop
-from tests.serving.conftest import Place, make_place
+from tests.serving.conftest import Place, ask, make_place, metric, running
 
 
 @pytest.fixture(scope="module")
 def caching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A running server with a small cache; nobody may stop it."""
-    place = make_place(tmp_path_factory.mktemp("caching") / "build", response_cache_mib=1)
-    try:
-        start(place.settings)
+    with running(make_place(tmp_path_factory.mktemp("caching") / "build", response_cache_mib=1)) as place:
         yield place
-    finally:
-        stop(place.settings)
-
-
-def ask(place: Place, model: str, *texts: bytes) -> triton.InferResult:
-    tensor = triton.InferInput("TEXT", [len(texts), 1], "BYTES")
-    tensor.set_data_from_numpy(np.array([[text] for text in texts], dtype=object))
-    with triton.InferenceServerClient(place.grpc) as client:
-        return client.infer(model, [tensor])
-
-
-def metric(place: Place, name: str, model: str) -> float:
-    url = f"http://127.0.0.1:{place.settings.serving.metrics_port}/metrics"
-    text = urllib.request.urlopen(url, timeout=10).read().decode()
-    found = re.search(rf'^{name}{{model="{model}"[^}}]*}} (\S+)$', text, re.MULTILINE)
-    return float(found.group(1)) if found else 0.0
 
 
 def computed(place: Place) -> int:

@@ -14,7 +14,7 @@ SOURCE = SOURCES / "classifier" / CONFIGS / "tensorrt.pbtxt"
 GRAPH_BATCHES = (1, 2, 4, 8)
 """Batches that have a CUDA graph. A graph holds GPU memory, in each instance, so the common small ones only."""
 GRAPH_TOKENS = 256
-"""Batches of more tokens (batch × length) keep a GPU busy for longer than their launch takes."""
+"""Batches of more tokens (batch × length) should keep a GPU busy for longer than their launch takes."""
 _PROFILES = re.compile(r"(\bprofile:\s*\[)\s*(\])")
 _GRAPHS = re.compile(r"^(?P<indent> *)graphs: true$", re.MULTILINE)
 _MAX_BATCH = re.compile(r"^max_batch_size: \d+$", re.MULTILINE)

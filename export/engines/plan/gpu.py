@@ -39,6 +39,16 @@ def find_gpu() -> Gpu | None:
     )
 
 
+def lacking(tensorrt: object | None, gpu: Gpu | None) -> str:
+    """What a machine lacks for plans, behind "this machine has no …"; not to be asked where it lacks nothing.
+
+    Args:
+        tensorrt: What `find_tensorrt` gave.
+        gpu: What `find_gpu` gave.
+    """
+    return " and no ".join(name for name, there in (("NVIDIA GPU", gpu), ("TensorRT", tensorrt)) if there is None)
+
+
 def _driver() -> str:
     command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader", "--id=0"]
     try:

@@ -29,7 +29,7 @@ class Profile:
 
     Attributes:
         batch: Texts.
-        length: Tokens of each. One length and no range: kernels for a fixed length are quicker; and Triton's backend,
+        length: Tokens of each. One length and no range: kernels can be chosen for just that one; and Triton's backend,
             choosing among the profiles that can compute a batch, compares their typical shapes with the batch in a way
             that a two-dimensional input confuses (`EvaluateTensorRTContext` of its instance_state.cc). With one length
             each, there is never more than one profile to choose from.

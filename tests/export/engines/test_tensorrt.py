@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -246,4 +245,3 @@ def test_both_targets_lie_beside_each_other(place_with_release: Place, with_gpu:
     assert "-gpu-" in current_release(place_with_release.releases).id
     found = export(place_with_release.settings(), "cpu")
     assert found.up_to_date and "-cpu-" in current_release(place_with_release.releases).id
-    shutil.rmtree(place_with_release.build / "engines")

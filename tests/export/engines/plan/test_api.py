@@ -85,7 +85,7 @@ def test_every_name_in_use_is_in_tensorrt_for_rtx(verifier: api.TensorRT) -> Non
         assert members(kind) <= set(dir(owner)), name
 
 
-def test_names_that_tensorrt_11_dropped_are_not_in_use(bindings: dict[str, list[str]]) -> None:
+def test_names_that_tensorrt_11_dropped_are_not_in_use() -> None:
     assert "FP16" not in {name for kind in USED.values() for name in members(kind)}
     assert "platform_has_fast_fp16" not in members(api.Builder)
 
