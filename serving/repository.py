@@ -153,6 +153,9 @@ def apply_settings(config: model_config_pb2.ModelConfig, settings: ServingSettin
     batching = config.dynamic_batching
     if config.name == CLASSIFIER and settings.queue_delay_us != "auto":
         batching.max_queue_delay_microseconds = settings.queue_delay_us
+    if config.name == CLASSIFIER and settings.joined_batch_size != "auto":
+        # Of what waits Triton takes so much at a time, and leaves the rest to the next instance that is free.
+        batching.preferred_batch_size[:] = [min(settings.joined_batch_size, settings.max_batch_size)]
     queue = batching.default_queue_policy
     queue.max_queue_size = settings.max_queue_size
     queue.default_timeout_microseconds = settings.request_timeout_ms * 1000

@@ -1,13 +1,11 @@
 """The one typed place of configuration: tagger.yaml, read and checked for every stage."""
 
 from settings.loader import SettingsError, load_settings
+from settings.measuring import BenchSettings, LoadtestSettings, PerfSettings, TuneSettings
 from settings.options import add_settings_options
 from settings.schema import (
-    BenchSettings,
     CatalogSettings,
     ExportSettings,
-    LoadtestSettings,
-    PerfSettings,
     ServingSettings,
     Settings,
     TensorRTSettings,
@@ -25,6 +23,7 @@ __all__ = [
     "SettingsError",
     "TensorRTSettings",
     "TrainingSettings",
+    "TuneSettings",
     "add_settings_options",
     "load_settings",
 ]

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import yaml
 
-from settings.schema import Section, Settings
+from settings.schema import Settings
+from settings.section import Section
 
 _WIDTH = 120
 _SCALAR_END = "...\n"

@@ -11,7 +11,7 @@ import yaml
 from settings import Settings, load_settings
 from settings.__main__ import main
 from settings.render import render_settings
-from settings.schema import Section
+from settings.section import Section
 
 FILE = Path(__file__).parents[2] / "tagger.yaml"
 
