@@ -168,8 +168,9 @@ class ServingSettings(Section):
     queue_delay_us: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     """How long a request may wait for others to form a batch, in microseconds; `auto`: what the release says."""
     joined_batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
-    """Most texts of requests that wait which the classifier takes at once; `auto`: what the release says, for
-    processors as many as wait, up to max_batch_size. A single request may be larger."""
+    """Texts of waiting requests that the classifier takes at once where more wait, and the next instance the rest
+    (Triton's preferred batch size; with a queue delay it may take more); `auto`: what the release says, for processors
+    as many as wait. A single request may be larger."""
     max_queue_size: Annotated[int, Field(ge=0)] = 2048
     """Requests waiting beyond this are refused at once with UNAVAILABLE; 0: no bound."""
     request_timeout_ms: Annotated[int, Field(ge=0)] = 10_000
