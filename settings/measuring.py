@@ -14,11 +14,14 @@ class BenchSettings(Section):
     """What `make bench` measures."""
 
     clients: list[Annotated[int, Field(ge=1)]] = Field(default_factory=lambda: [1, 8, 32], min_length=1)
-    """Numbers of clients that ask at once; each sends its next title when it has the answer to the last."""
+    """Numbers of clients that ask every server at once, a text a request; 1 and 32 are measured in any case, and of this
+    server 256 too."""
+    warm_up_s: Annotated[float, Field(ge=0)] = 1.5
+    """Load before the measured time of each measurement, which is not counted, in seconds."""
     seconds: Annotated[float, Field(gt=0)] = 6.0
-    """Measured time of one round at one number of clients, in seconds."""
+    """Measured time of one measurement, in seconds."""
     rounds: Annotated[int, Field(ge=1)] = 3
-    """Rounds, the servers taking turns; the result is their median."""
+    """Rounds, in which all that is measured takes turns; the result is their median."""
     engine_batches: list[Annotated[int, Field(ge=1)]] = Field(default_factory=lambda: [1, 8, 32, 64], min_length=1)
     """TARGET=gpu: batches of the TensorRT plan and of PyTorch, at each length of the plan."""
     engine_seconds: Annotated[float, Field(gt=0)] = 0.5
