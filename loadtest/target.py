@@ -6,12 +6,13 @@ import contextlib
 import http.client
 import json
 import logging
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from serving.health import TAGGER, Endpoint
-from serving.state import ServerFiles, running_state
+from serving.state import ServerFiles, ServerState, running_state
 from serving.temporary import temporary_server
 from settings import Settings
 
@@ -32,6 +33,7 @@ class Target:
         grpc_port: Port for gRPC.
         started: Whether it was started for this run.
         release: What it serves, where that is known: another machine's or container's server doesn't tell.
+        process: Triton's process, where it is one of this machine's.
     """
 
     host: str
@@ -39,6 +41,7 @@ class Target:
     grpc_port: int
     started: bool
     release: str | None = None
+    process: int | None = None
 
     def ask(self, path: str) -> Any:
         """The answer to an HTTP GET, read as JSON.
@@ -105,7 +108,8 @@ def served(settings: Settings, host: str | None = None) -> Iterator[Target]:
         logger.info("Measuring the server that runs at %s:%d.", endpoint.host, ports.http_port)
         running = None if host else running_state(ServerFiles.of(settings))
         release = running.release if running else None
-        yield Target(endpoint.host, ports.http_port, ports.grpc_port, started=False, release=release)
+        process = _process(running) if running else None
+        yield Target(endpoint.host, ports.http_port, ports.grpc_port, False, release, process)
         return
     if host is not None:
         raise TargetError(
@@ -114,4 +118,9 @@ def served(settings: Settings, host: str | None = None) -> Iterator[Target]:
         )
     logger.info("No server runs on port %d: starting one for this run.", ports.http_port)
     with temporary_server(settings) as state:
-        yield Target(endpoint.host, state.http_port, state.grpc_port, started=True, release=state.release)
+        yield Target(endpoint.host, state.http_port, state.grpc_port, True, state.release, _process(state))
+
+
+def _process(state: ServerState) -> int | None:
+    """Triton's process; None where its number is that of another machine or container."""
+    return state.server.pid if state.server is not None and state.host in ("", socket.gethostname()) else None

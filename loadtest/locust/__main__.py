@@ -6,14 +6,16 @@ What stands behind `--` goes to Locust: `-- --processes 2`, `-- --master --expec
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import logging
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +24,12 @@ import yaml
 from catalog.prepared import PreparedCatalogError
 from catalog.readers import CatalogError
 from loadtest.interruptions import held_back
+from loadtest.locust import memory_report
 from loadtest.locust.figures import Level, level_from_json
 from loadtest.locust.limits import broken_limits
 from loadtest.locust.plan import next_load
 from loadtest.locust.report import plot, table, verdict, write_csv, write_json
+from loadtest.memory import MemoryWatch, level_growth
 from loadtest.reports import ReportError, conditions, report_folder
 from loadtest.target import Target, TargetError, served
 from loadtest.texts import TextsError, describe, draw_texts
@@ -84,7 +88,11 @@ def _run(settings: Settings, web: bool, more: Sequence[str]) -> int:
                 f"The response cache of {name} is on, and texts repeat: the figures are the cache's.", file=sys.stderr
             )
         print(_announcement(limits, web), file=sys.stderr)
-        levels, stopped = _locust(settings, target, folder, web, more)
+        watch = MemoryWatch(None if limits.host else target.process)
+        levels, stopped = _locust(settings, target, folder, watch, web, more)
+        levels = [
+            dataclasses.replace(one, memory=level_growth(watch.samples, one.begin, one.seconds)) for one in levels
+        ]
         if levels and next_load(levels, limits) is None:
             stopped = False  # only the web page was still there
         if not levels:
@@ -93,21 +101,25 @@ def _run(settings: Settings, web: bool, more: Sequence[str]) -> int:
         write_csv(folder / "levels.csv", levels)
         write_json(folder / "levels.json", levels, facts)
         machine = facts["machine"]
-        plot(
-            folder / "levels.png",
-            levels,
-            limits,
+        title = (
             f"{machine['cores']} cores, load generator included ({machine['processor']}); "
-            f"{facts['texts']['mean_characters']:.0f} characters a text; levels of {limits.seconds:g} s",
+            f"{facts['texts']['mean_characters']:.0f} characters a text; levels of {limits.seconds:g} s"
         )
+        plot(folder / "levels.png", levels, limits, title)
+        if watch.samples:
+            memory_report.write_csv(folder / memory_report.CSV, levels, watch.samples)
+            memory_report.plot(folder / memory_report.PICTURE, levels, watch.samples, title)
     print()
     for line in table(levels, limits):
         print(line)
     print(f"\n{verdict(levels, limits)}")
+    for sentence in memory_report.told(levels, watch.samples):
+        print(sentence)
     broken = broken_limits(levels, limits)
     for sentence in broken:
         print(sentence)
-    print(f"Written: {reports}/ (levels.png, levels.csv, levels.json, locust.html, locust_stats.csv …)")
+    memory = f"{memory_report.PICTURE}, " if watch.samples else ""
+    print(f"Written: {reports}/ (levels.png, levels.csv, levels.json, {memory}locust.html, locust_stats.csv …)")
     if stopped:
         print("Stopped before its end; the levels that were measured to theirs are kept.", file=sys.stderr)
         return 130
@@ -128,7 +140,7 @@ def _announcement(limits: LoadtestSettings, web: bool) -> str:
 
 
 def _locust(
-    settings: Settings, target: Target, folder: Path, web: bool, more: Sequence[str]
+    settings: Settings, target: Target, folder: Path, watch: MemoryWatch, web: bool, more: Sequence[str]
 ) -> tuple[list[Level], bool]:
     """Runs Locust: the levels it has measured, and whether it was stopped before their end."""
     ports = {"http_port": target.http_port, "grpc_port": target.grpc_port}
@@ -149,7 +161,7 @@ def _locust(
             "TAGGER_CONFIG": str(configuration),
             "TAGGER_LOADTEST_OUTCOME": str(outcome),
         }
-        stopped = _relayed([*command, *more], environment)
+        stopped = _relayed([*command, *more], environment, watch)
         try:
             values: dict[str, Any] = json.loads(outcome.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -159,29 +171,35 @@ def _locust(
     return [level_from_json(level) for level in values["levels"]], stopped
 
 
-def _relayed(command: Sequence[str], environment: dict[str, str]) -> bool:
+def _relayed(command: Sequence[str], environment: dict[str, str], watch: MemoryWatch) -> bool:
     """Runs a command, telling what it says; True when it was stopped by a signal to this process."""
     reading, writing = os.pipe()
     with open(reading, encoding="utf-8", errors="replace") as lines:
+        # The memory is read by a thread, beside which no process is to be started.
         with open(writing, "wb") as output, held_back():
             process = spawn_dependent(command, environment, output)
-        stopped = False
-        while True:
-            try:
-                for line in lines:
-                    if stopped:
-                        continue
-                    print(line, end="", file=sys.stderr, flush=True)
-                process.wait()
-                return stopped
-            except KeyboardInterrupt:
-                # Locust ends in order, and writes its own reports; who presses again is in a hurry.
-                process.send_signal(signal.SIGKILL if stopped else signal.SIGINT)
-                if not stopped:
-                    last = threading.Timer(STOP_SECONDS, process.kill)
-                    last.daemon = True
-                    last.start()
-                stopped = True
+        with watch:
+            return _told(process, lines)
+
+
+def _told(process: subprocess.Popen[bytes], lines: Iterable[str]) -> bool:
+    stopped = False
+    while True:
+        try:
+            for line in lines:
+                if stopped:
+                    continue
+                print(line, end="", file=sys.stderr, flush=True)
+            process.wait()
+            return stopped
+        except KeyboardInterrupt:
+            # Locust ends in order, and writes its own reports; who presses again is in a hurry.
+            process.send_signal(signal.SIGKILL if stopped else signal.SIGINT)
+            if not stopped:
+                last = threading.Timer(STOP_SECONDS, process.kill)
+                last.daemon = True
+                last.start()
+            stopped = True
 
 
 def _last_words(folder: Path) -> str:

@@ -98,6 +98,7 @@ class Course:
             open=self.settings.mode != "closed",
             seconds=self.settings.seconds,
             figures=level_figures(requests, self._begin, end, now),
+            begin=self._begin,
         )
         self.levels.append(level)
         self.ledger.forget_before(end)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from loadtest.locust.records import Request
+from loadtest.memory import Growth
 
 ALL = "all"
 UNANSWERED = "no answer when the level was over"
@@ -66,6 +67,8 @@ class Level:
         open: Whether `load` is arrivals.
         seconds: The measured time.
         figures: Of all requests first, then of each kind where there are several.
+        begin: When the measured time began, in seconds since 1970.
+        memory: How the server's memory grew, where that was looked at.
     """
 
     number: int
@@ -73,6 +76,8 @@ class Level:
     open: bool
     seconds: float
     figures: tuple[Figures, ...]
+    begin: float = 0.0
+    memory: Growth | None = None
 
     @property
     def name(self) -> str:
@@ -133,14 +138,16 @@ def level_json(level: Level) -> dict[str, Any]:
         }
         for one in level.figures
     ]
-    return {"number": level.number, "load": level.load, "open": level.open, "seconds": level.seconds, "figures": rows}
+    values = {"number": level.number, "load": level.load, "open": level.open, "seconds": level.seconds}
+    memory = {} if level.memory is None else {"memory": {**vars(level.memory), "growth": level.memory.share}}
+    return {**values, "begin": level.begin, **memory, "figures": rows}
 
 
 def level_from_json(values: dict[str, Any]) -> Level:
     """The level that `level_json` wrote."""
     rows: list[dict[str, Any]] = values["figures"]
     figures = tuple(Figures(**_with_infinity(row)) for row in rows)
-    return Level(values["number"], values["load"], values["open"], values["seconds"], figures)
+    return Level(values["number"], values["load"], values["open"], values["seconds"], figures, begin=values["begin"])
 
 
 def _with_infinity(row: dict[str, Any]) -> dict[str, Any]:

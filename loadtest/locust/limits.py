@@ -26,6 +26,18 @@ def broken_at(level: Level, limits: LoadtestSettings) -> list[str]:
     return found
 
 
+def grown(level: Level, limits: LoadtestSettings) -> str:
+    """How one level breaks the limit on the growth of the server's memory; empty where it doesn't, or can't be told."""
+    memory = level.memory
+    if memory is None or memory.share <= limits.max_memory_growth:
+        return ""
+    return (
+        f"At {level.name} the server's memory grew by {memory.share:.2%}, from {memory.second_minute_mib:.1f} MiB in "
+        f"the second minute to {memory.last_minute_mib:.1f} MiB in the last, and loadtest.max_memory_growth is "
+        f"{limits.max_memory_growth:g}."
+    )
+
+
 def best_level(levels: Sequence[Level], limits: LoadtestSettings) -> Level | None:
     """The level with the most texts a second of those within the limits on p99 and errors; None where there is none."""
     within = [level for level in levels if not broken_at(level, limits)]
@@ -46,6 +58,7 @@ def broken_limits(levels: Sequence[Level], limits: LoadtestSettings) -> list[str
     elif best is None:
         lowest = min(levels, key=lambda level: level.load)
         found = [f"No rate was within the limits. {sentence}" for sentence in broken_at(lowest, limits)]
+    found += [sentence for level in levels if (sentence := grown(level, limits))]
     speed = best.figures[0].texts_per_second if best is not None else 0.0
     if speed < limits.min_texts_per_second:
         found.append(
