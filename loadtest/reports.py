@@ -14,6 +14,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from serving.machine import processor_name
+
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -62,19 +64,10 @@ def conditions(packages: Sequence[str]) -> dict[str, Any]:
         "created": f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
         "machine": {
             "cores": len(os.sched_getaffinity(0)),
-            "processor": _processor(),
+            "processor": processor_name(),
             # What else computes takes cores away: above a few tenths, the figures are the machine's, not the server's.
             "load_before": round(os.getloadavg()[0], 2),
         },
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in packages},
     }
-
-
-def _processor() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            name, _, value = line.partition(":")
-            if name.strip() == "model name":
-                return value.strip()
-    return platform.machine()

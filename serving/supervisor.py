@@ -24,6 +24,7 @@ from serving.releases import Release, current_release, find_release
 from serving.repository import is_gpu_repository, render_repository
 from serving.state import ServerFiles, ServerState, clear_leftovers
 from serving.triton import Triton, find_triton
+from serving.tuned import InForce, apply_tuned
 from settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class Supervisor:
         self._tail = LogTail(self._files.log)
         self._state: ServerState | None = None
         self._gpu = False
+        self._in_force = InForce(settings.serving)
 
     def run(self) -> None:
         """Serves the current release until a signal ends it: SIGTERM or SIGINT; SIGHUP switches to `current`.
@@ -123,6 +125,7 @@ class Supervisor:
             problem=problem,
             restarts=restarts,
             host=socket.gethostname(),
+            tuned=self._in_force.values,
         )
         self._state.write(self._files.state)
 
@@ -134,7 +137,10 @@ class Supervisor:
             Interrupted: A signal asked to stop meanwhile.
         """
         began = time.monotonic()
-        processes = render_repository(release, self._serving, self._files.repository)
+        self._in_force = apply_tuned(self._settings, release)
+        if self._in_force.told:
+            logger.info("%s", self._in_force.told)
+        processes = render_repository(release, self._in_force.serving, self._files.repository)
         self._gpu = is_gpu_repository(self._files.repository)
         logger.info("Starting Triton on release %s: %s.", release.id, processes)
         offset = self._files.log.stat().st_size
@@ -151,16 +157,12 @@ class Supervisor:
         self._models = children_of(self._process.pid)
         self._tail.lines()  # what was said on the way to ready is told only when that fails
         self._write_state("ready", release, problem, restarts)
+        address, ports = self._serving.address, (self._serving.grpc_port, self._serving.metrics_port)
         logger.info(
-            "Ready after %.1f s: HTTP %s:%d, gRPC %s:%d, metrics %s:%d. Try it:\n  %s",
+            "Ready after %.1f s: HTTP %s, gRPC %s, metrics %s. Try it:\n  %s",
             time.monotonic() - began,
-            self._serving.address,
-            self._serving.http_port,
-            self._serving.address,
-            self._serving.grpc_port,
-            self._serving.address,
-            self._serving.metrics_port,
-            curl_command(self._serving.address, self._serving.http_port),
+            *(f"{address}:{port}" for port in (self._serving.http_port, *ports)),
+            curl_command(address, self._serving.http_port),
         )
 
     def _wait_ready(self, offset: int) -> None:
