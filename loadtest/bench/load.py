@@ -1,4 +1,4 @@
-"""The load generator: so many clients, each sending its next text when it has the answer to the last.
+"""The load generator: so many clients, each sending its next request when it has the answer to the last.
 
 It runs as a process of its own, the same for every server: `python -m loadtest.bench.load` reads a Job as JSON from
 standard input, writes `begin` and `end` around the measured time, and then an Outcome. Requests are encoded before the
@@ -21,8 +21,9 @@ from typing import Protocol
 
 import uvloop
 
+from loadtest.bench.requests import GRPC, encode, grouped
+
 METHOD = "/inference.GRPCInferenceService/ModelInfer"
-MODEL = "product_tagger"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Job:
         clients: How many ask at once.
         warm_up: Seconds before the measured time.
         seconds: The measured time.
-        texts: One is sent in each request, in turns.
+        texts: What is sent, in turns.
+        texts_each: How many in each request.
     """
 
     api: str
@@ -44,6 +46,7 @@ class Job:
     warm_up: float
     seconds: float
     texts: Sequence[str]
+    texts_each: int = 1
 
 
 @dataclass
@@ -141,30 +144,6 @@ def _content_length(head: bytes) -> int:
     raise ValueError("an answer without Content-Length")
 
 
-def encode(api: str, text: str, port: int) -> bytes:
-    """A request for one text, as it goes over the wire (gRPC: into the frame)."""
-    if api == "triton-grpc":
-        from tritonclient.grpc import service_pb2
-
-        request = service_pb2.ModelInferRequest(model_name=MODEL)
-        tensor = request.inputs.add(name="TEXT", datatype="BYTES", shape=[1, 1])
-        tensor.contents.bytes_contents.append(text.encode())
-        encoded: bytes = request.SerializeToString()
-        return encoded
-    if api == "triton-http":
-        path = f"/v2/models/{MODEL}/infer"
-        tensor_json = {"name": "TEXT", "datatype": "BYTES", "shape": [1, 1], "data": [text]}
-        body = json.dumps({"inputs": [tensor_json]}, ensure_ascii=False).encode()
-    else:
-        path = "/tag"
-        body = json.dumps({"text": text}, ensure_ascii=False).encode()
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
-
-
 async def drive(job: Job, tell: Callable[[str], None]) -> Outcome:
     """Runs a job.
 
@@ -175,11 +154,9 @@ async def drive(job: Job, tell: Callable[[str], None]) -> Outcome:
     Raises:
         ValueError: There is nothing to send.
     """
-    if not job.texts:
-        raise ValueError("there are no texts to send")
-    requests = [encode(job.api, text, job.port) for text in job.texts]
+    requests = [encode(job.api, texts, job.port) for texts in grouped(job.texts, job.texts_each)]
     callers: list[Caller] = [
-        GrpcCaller(job.port) if job.api == "triton-grpc" else HttpCaller(job.port) for _ in range(job.clients)
+        GrpcCaller(job.port) if job.api == GRPC else HttpCaller(job.port) for _ in range(job.clients)
     ]
     outcome = Outcome()
     state = {"measuring": False, "ended": False}
@@ -200,9 +177,9 @@ async def drive(job: Job, tell: Callable[[str], None]) -> Outcome:
             if problem:
                 await asyncio.sleep(0.05)  # a server that is away must not be asked a hundred thousand times
 
-    # The clients begin at different texts, so that no two ask the same at once.
-    step = max(1, len(requests) // job.clients)
-    clients = [asyncio.ensure_future(client(caller, i * step)) for i, caller in enumerate(callers)]
+    # The clients begin at different requests, so that no two ask the same at once.
+    step = len(requests) / job.clients
+    clients = [asyncio.ensure_future(client(caller, int(i * step))) for i, caller in enumerate(callers)]
     await asyncio.sleep(job.warm_up)
     tell("begin")
     began, cpu = time.perf_counter(), time.process_time()

@@ -1,44 +1,28 @@
-"""Rounds of load on servers that take turns, and what they cost."""
+"""Rounds in which all that is measured takes turns, and what each measurement found."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol
 
 import numpy as np
-import psutil
-
-from loadtest.bench.load import Job, Outcome
-
-WARM_UP_SECONDS = 1.5
-SOURCES = Path(__file__).resolve().parents[2]
 
 
-class BenchError(RuntimeError):
-    """The benchmark can't be run; the message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class System:
-    """A server and how it is asked.
+@dataclass(frozen=True, order=True)
+class Load:
+    """How something is asked.
 
     Attributes:
-        name: What it is called in the report.
-        api: See Job.
-        port: Where it listens.
-        process: The server's process; its children count as well.
+        clients: How many ask at once; in process, how many processes compute.
+        texts: Texts in a request; in process, in a batch.
     """
 
-    name: str
-    api: str
-    port: int
-    process: int
+    clients: int
+    texts: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.clients}" if self.texts == 1 else f"{self.clients} × {self.texts}"
 
 
 @dataclass(frozen=True)
@@ -46,13 +30,15 @@ class Round:
     """One measurement.
 
     Attributes:
-        texts_per_second: Answered requests of one text each.
+        texts_per_second: Answered texts.
         p50_ms: Half of the requests took at most so long.
         p99_ms: 99 % did.
-        cpu_ms: What the server's processes computed for one text.
+        cpu_ms: What the processes computed for one text.
         generator_cpu_ms: What the load generator did.
         errors: Requests that were not answered.
         first_error: What the first of them got instead.
+        rss_mib: Memory of the processes right after the measured time, shared memory counted for each of them.
+        pss_mib: The same, shared memory counted once.
     """
 
     texts_per_second: float
@@ -62,23 +48,25 @@ class Round:
     generator_cpu_ms: float
     errors: int
     first_error: str
+    rss_mib: float
+    pss_mib: float
 
 
 @dataclass(frozen=True)
 class Series:
-    """All rounds of one system at one number of clients."""
+    """All rounds of one contestant under one load."""
 
-    system: str
-    clients: int
+    name: str
+    load: Load
     rounds: tuple[Round, ...]
 
-    def values(self, name: str) -> list[float]:
+    def values(self, column: str) -> list[float]:
         """One column of the rounds."""
-        return [float(getattr(one, name)) for one in self.rounds]
+        return [float(getattr(one, column)) for one in self.rounds]
 
-    def median(self, name: str) -> float:
+    def median(self, column: str) -> float:
         """The middle of one column."""
-        return float(np.median(self.values(name)))
+        return float(np.median(self.values(column)))
 
     @property
     def errors(self) -> int:
@@ -86,109 +74,63 @@ class Series:
         return sum(one.errors for one in self.rounds)
 
 
-def measure(
-    systems: Sequence[System],
-    texts: Sequence[str],
-    clients: Sequence[int],
-    seconds: float,
-    rounds: int,
-    tell: Callable[[str], None],
-) -> list[Series]:
-    """Measures every system at every number of clients, so many times.
+class Contestant(Protocol):
+    """What is measured: a server, or the model in processes of its own."""
 
-    The systems take turns, so that what the machine does beside it falls on all; each round begins with another.
+    @property
+    def name(self) -> str:
+        """What it is called in the report."""
+        ...
+
+    def run(self, load: Load) -> Round:
+        """Measures it once.
+
+        Raises:
+            BenchError: It answered nothing, or ended.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One measurement that each round has."""
+
+    contestant: Contestant
+    load: Load
+
+
+def measure(
+    stages: Sequence[Sequence[Turn]], rounds: int, tell: Callable[[str], None] = lambda line: None
+) -> list[Series]:
+    """Measures every turn so many times.
+
+    A round goes through the stages; the turns of a stage follow each other, so that what the machine does beside it
+    falls on all of them, and each round begins with another of them.
 
     Args:
-        systems: The servers; all of them run all the time.
-        texts: What is sent.
-        clients: Numbers of clients.
-        seconds: Measured time of each measurement.
-        rounds: How many of each.
+        stages: What is to be compared with each other, together.
+        rounds: How many.
         tell: Gets a line on each measurement.
 
+    Returns:
+        A series a turn, in the order of the stages.
+
     Raises:
-        BenchError: A server answers nothing, or the load generator fails.
+        BenchError: A measurement failed.
     """
-    found: dict[tuple[str, int], list[Round]] = {(system.name, n): [] for n in clients for system in systems}
+    found: dict[Turn, list[Round]] = {turn: [] for stage in stages for turn in stage}
     for number in range(rounds):
-        for count in clients:
-            for system in _rotated(systems, number):
-                job = Job(system.api, system.port, count, WARM_UP_SECONDS, seconds, texts)
-                result = run_job(job, system)
-                found[system.name, count].append(result)
+        for stage in stages:
+            for turn in _rotated(stage, number):
+                result = turn.contestant.run(turn.load)
+                found[turn].append(result)
                 tell(
-                    f"round {number + 1}/{rounds}, {count:>2} clients, {system.name}: "
-                    f"{result.texts_per_second:.0f} texts/s, p50 {result.p50_ms:.1f} ms, p99 {result.p99_ms:.1f} ms"
+                    f"round {number + 1}/{rounds}, {turn.load}, {turn.contestant.name}: "
+                    f"{result.texts_per_second:.0f} texts/s, p50 {result.p50_ms:.1f} ms, "
+                    f"CPU {result.cpu_ms:.2f} ms a text"
                 )
-    return [Series(name, count, tuple(results)) for (name, count), results in found.items()]
+    return [Series(turn.contestant.name, turn.load, tuple(results)) for turn, results in found.items()]
 
 
-def run_job(job: Job, system: System) -> Round:
-    """One measurement.
-
-    Raises:
-        BenchError: No request was answered, or the load generator failed.
-    """
-    environment = {**os.environ, "PYTHONPATH": str(SOURCES)}
-    with subprocess.Popen(
-        [sys.executable, "-m", "loadtest.bench.load"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=environment,
-        text=True,
-        encoding="utf-8",
-    ) as generator:
-        assert generator.stdin is not None and generator.stdout is not None
-        try:
-            json.dump(dataclasses.asdict(job), generator.stdin)
-            generator.stdin.close()
-            _expect("begin", generator.stdout)
-            before = cpu_seconds(system.process)
-            _expect("end", generator.stdout)
-            spent = cpu_seconds(system.process) - before
-            outcome = Outcome(**json.loads(next(generator.stdout, "")))
-        except BaseException as error:
-            generator.kill()
-            if isinstance(error, BrokenPipeError | ValueError):
-                raise BenchError(f"the load generator ended before its time ({error})") from None
-            raise
-    count = len(outcome.latencies)
-    if not count:
-        raise BenchError(f"{system.name} answered no request. {outcome.errors} got: {outcome.first_error}")
-    p50, p99 = np.percentile(outcome.latencies, [50, 99]) * 1000
-    return Round(
-        texts_per_second=count / outcome.seconds,
-        p50_ms=float(p50),
-        p99_ms=float(p99),
-        cpu_ms=1000 * spent / count,
-        generator_cpu_ms=1000 * outcome.cpu_seconds / count,
-        errors=outcome.errors,
-        first_error=outcome.first_error,
-    )
-
-
-def cpu_seconds(pid: int) -> float:
-    """What a process and those it has started have computed so far."""
-    try:
-        parent = psutil.Process(pid)
-        processes = [parent, *parent.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        raise BenchError("the server ended while it was measured") from None
-    total = 0.0
-    for process in processes:
-        try:
-            times = process.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        total += times.user + times.system
-    return total
-
-
-def _expect(word: str, lines: Iterator[str]) -> None:
-    line = next(lines, "").strip()
-    if line != word:
-        raise ValueError(f"it said {line!r}")
-
-
-def _rotated(systems: Sequence[System], by: int) -> list[System]:
-    return [systems[(place + by) % len(systems)] for place in range(len(systems))]
+def _rotated(stage: Sequence[Turn], by: int) -> list[Turn]:
+    return [stage[(place + by) % len(stage)] for place in range(len(stage))]

@@ -1,65 +1,103 @@
-"""What the benchmark found: a table, a JSON file and a plot."""
+"""What the benchmark found: tables for the terminal, and a JSON file."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from client.terminal import aligned
+from loadtest.bench.errors import BenchError
+from loadtest.bench.figures import Figure
 from loadtest.bench.measure import Series
 
-_COLUMNS = ("texts_per_second", "p50_ms", "p99_ms", "cpu_ms", "generator_cpu_ms")
+COLUMNS = ("texts_per_second", "p50_ms", "p99_ms", "cpu_ms", "generator_cpu_ms", "rss_mib", "pss_mib")
 
 
 def table(series: Sequence[Series]) -> Iterator[str]:
-    """Medians over the rounds, and how far the rounds lie apart."""
-    rows = [("clients", "server", "texts/s", "rounds", "p50 ms", "p99 ms", "CPU ms/text", "errors")]
+    """A line for each contestant and load: medians over the rounds, and how far the rounds lie apart."""
+    rows = [("clients", "server", "texts/s", "rounds", "p50 ms", "p99 ms", "CPU ms/text", "RSS MiB", "PSS", "errors")]
     for one in series:
         speeds = one.values("texts_per_second")
         rows.append(
             (
-                str(one.clients),
-                one.system,
+                str(one.load),
+                one.name,
                 f"{one.median('texts_per_second'):.0f}",
                 f"{min(speeds):.0f}–{max(speeds):.0f}",
                 f"{one.median('p50_ms'):.1f}",
                 f"{one.median('p99_ms'):.1f}",
                 f"{one.median('cpu_ms'):.2f}",
+                f"{one.median('rss_mib'):.0f}",
+                f"{one.median('pss_mib'):.0f}",
                 str(one.errors),
             )
         )
-    yield from aligned(rows, right=frozenset({0, 2, 3, 4, 5, 6, 7}))
+    yield from aligned(rows, right=frozenset({0, *range(2, len(rows[0]))}))
 
 
-def ratios(series: Sequence[Series], peer: str) -> dict[str, dict[str, float]]:
-    """How many times the peer's throughput each other system has, by number of clients."""
-    speed = {(one.system, one.clients): one.median("texts_per_second") for one in series}
-    found: dict[str, dict[str, float]] = {}
-    for (system, clients), value in speed.items():
-        if system != peer:
-            found.setdefault(system, {})[str(clients)] = round(value / speed[peer, clients], 2)
-    return found
+def figures_table(figures: Sequence[Figure]) -> Iterator[str]:
+    """A line for each figure: what it is held against, what was measured, and whether that is enough."""
+    rows = [("figure", "target", "measured", "rounds", "reached", "")]
+    rows += [
+        (
+            one.what,
+            f"{one.bound} {_number(one.target, one)}",
+            _number(one.value, one),
+            f"{_number(min(one.values), one, bare=True)}–{_number(max(one.values), one, bare=True)}",
+            "yes" if one.reached else "NO",
+            one.note,
+        )
+        for one in figures
+    ]
+    yield from aligned(rows, right=frozenset({1, 2, 3}))
 
 
-def as_json(series: Sequence[Series], peer: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+def _number(value: float, figure: Figure, *, bare: bool = False) -> str:
+    """A value as its figure is told: megabytes whole, all else in hundredths."""
+    number = f"{value:.0f}" if figure.unit == "MB" else f"{value:.2f}"
+    return number if bare or not figure.unit else f"{number} {figure.unit}"
+
+
+def unanswered(series: Sequence[Series]) -> Iterator[str]:
+    """A line for each contestant and load with errors."""
+    for one in series:
+        if one.errors:
+            first = next(turn.first_error for turn in one.rounds if turn.errors)
+            yield f"{one.name}, {one.load} clients: {one.errors} requests unanswered; the first got: {first}"
+
+
+def as_json(series: Sequence[Series], figures: Sequence[Figure], facts: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that was measured, and where."""
     return {
         **facts,
-        "times_the_peers_throughput": ratios(series, peer),
+        "figures": [
+            {
+                "figure": one.what,
+                "target": f"{one.bound} {one.target:g} {one.unit}".rstrip(),
+                "median": round(one.value, 4),
+                "rounds": [round(value, 4) for value in one.values],
+                "reached": one.reached,
+                "note": one.note,
+            }
+            for one in figures
+        ],
         "results": [
             {
-                "server": one.system,
-                "clients": one.clients,
+                "server": one.name,
+                "clients": one.load.clients,
+                "texts_a_request": one.load.texts,
                 "errors": one.errors,
                 **{
                     name: {
                         "median": round(one.median(name), 3),
                         "min": round(min(one.values(name)), 3),
                         "max": round(max(one.values(name)), 3),
+                        "rounds": [round(value, 3) for value in one.values(name)],
                     }
-                    for name in _COLUMNS
+                    for name in COLUMNS
                 },
             }
             for one in series
@@ -74,42 +112,29 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     temporary.replace(path)
 
 
-def plot(path: Path, series: Sequence[Series], title: str) -> None:
-    """Throughput and time by number of clients; bars are medians, lines in them the rounds' extremes."""
-    import matplotlib as mpl  # here, because it takes a second
+def report_place(build: Path) -> Path:
+    """Where reports go; made before the measuring begins, so that it isn't for nothing.
 
-    mpl.use("Agg")
-    from matplotlib import pyplot
+    Raises:
+        BenchError: It can't be made.
+    """
+    place = build / "reports"
+    with told_errors(place):
+        place.mkdir(parents=True, exist_ok=True)
+    return place
 
-    systems = list(dict.fromkeys(one.system for one in series))
-    clients = list(dict.fromkeys(one.clients for one in series))
-    by_place = {(one.system, one.clients): one for one in series}
-    width = 0.8 / len(systems)
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
-    for number, system in enumerate(systems):
-        places = [place + (number - (len(systems) - 1) / 2) * width for place in range(len(clients))]
-        own = [by_place[system, count] for count in clients]
-        middle = [one.median("texts_per_second") for one in own]
-        spread = [
-            [value - min(one.values("texts_per_second")) for value, one in zip(middle, own, strict=True)],
-            [max(one.values("texts_per_second")) - value for value, one in zip(middle, own, strict=True)],
-        ]
-        bars = left.bar(places, middle, width, yerr=spread, capsize=2, label=system)
-        left.bar_label(bars, fmt="%.0f", padding=3, fontsize=8)
-        slow = [one.median("p99_ms") for one in own]
-        right.bar(places, slow, width, alpha=0.4, color=f"C{number}")
-        bars = right.bar(places, [one.median("p50_ms") for one in own], width, color=f"C{number}")
-        for place, value in zip(places, slow, strict=True):
-            right.annotate(
-                f"{value:.0f}", (place, value), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=8
-            )
-    left.set_ylabel("texts per second")
-    right.set_ylabel("ms for one text: p50, and p99 (pale, with its number)")
-    right.set_yscale("log")
-    for axes in (left, right):
-        axes.set_xticks(range(len(clients)), [f"{count} client{'s' if count > 1 else ''}" for count in clients])
-        axes.spines[["top", "right"]].set_visible(False)
-    left.legend(frameon=False)
-    figure.suptitle(title, fontsize=10)
-    figure.savefig(path, dpi=150)
-    pyplot.close(figure)
+
+@contextlib.contextmanager
+def told_errors(place: Path) -> Iterator[None]:
+    """Turns what goes wrong with the files of a folder into a sentence.
+
+    Raises:
+        BenchError: Something did.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise BenchError(
+            f"Nothing can be written into {place} ({error.strerror or error}): make room there, or choose another "
+            "BUILD=DIR."
+        ) from None

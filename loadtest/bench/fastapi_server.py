@@ -7,8 +7,6 @@ threads as there are cores, which is PyTorch's own choice.
 from __future__ import annotations
 
 import argparse
-import json
-import math
 import os
 import sys
 from collections.abc import Sequence
@@ -20,6 +18,8 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
+
+from loadtest.bench.decision import decide, read_thresholds
 
 
 class Product(BaseModel):
@@ -33,7 +33,7 @@ def make_app(checkpoint: Path, max_length: int) -> FastAPI:
     model = AutoModelForSequenceClassification.from_pretrained(checkpoint, trust_remote_code=True)
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     classify: Any = pipeline("text-classification", model=model, tokenizer=tokenizer, device="cpu")
-    thresholds = json.loads((checkpoint / "thresholds.json").read_text(encoding="utf-8"))["tags"]
+    thresholds = read_thresholds(checkpoint)
     app = FastAPI()
 
     @app.get("/ready")
@@ -49,23 +49,9 @@ def make_app(checkpoint: Path, max_length: int) -> FastAPI:
     return app
 
 
-def decide(logits: dict[str, float], thresholds: dict[str, float]) -> dict[str, Any]:
-    """Category and tags from the logits: a softmax over the categories, a sigmoid for each tag."""
-    categories = {name: value for name, value in logits.items() if name.startswith("category/")}
-    best = max(categories, key=lambda name: categories[name])
-    total = sum(math.exp(value - categories[best]) for value in categories.values())
-    tags = [
-        {"name": name, "score": score}
-        for label, value in logits.items()
-        if (name := label.removeprefix("tag/")) != label
-        and (score := 1 / (1 + math.exp(-value))) >= thresholds.get(name, 0.5)
-    ]
-    return {"category": best.removeprefix("category/"), "category_score": 1 / total, "tags": tags}
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until a signal ends it."""
-    parser = argparse.ArgumentParser(prog="python -m loadtest.bench.peer", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m loadtest.bench.fastapi_server", description=__doc__)
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--max-length", type=int, required=True)
     parser.add_argument("--port", type=int, required=True)

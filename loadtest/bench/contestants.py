@@ -1,0 +1,72 @@
+"""All that is measured, and which loads it is measured under."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loadtest.bench.ceiling import BATCH, InProcess
+from loadtest.bench.measure import Load, Turn
+from loadtest.bench.server import System
+
+ONE = Load(1)
+BUSY = Load(32)
+CROWD = Load(256)
+BATCHES = Load(4, 64)
+"""Requests of many texts: four clients keep the cores busy."""
+
+
+@dataclass(frozen=True)
+class Contestants:
+    """What is measured.
+
+    Attributes:
+        grpc: This server, asked over gRPC.
+        http: The same server, asked over HTTP.
+        fastapi: FastAPI + transformers pipeline.
+        litserve: LitServe.
+        plain: The plain Triton ensemble.
+        engine: The release's tokenizer and classifier, in process.
+        float32: The release's tokenizer and the FP32 graph, in process.
+        cores: How many there are.
+    """
+
+    grpc: System
+    http: System
+    fastapi: System
+    litserve: System
+    plain: System
+    engine: InProcess
+    float32: InProcess
+    cores: int
+
+    @property
+    def servers(self) -> tuple[System, ...]:
+        """In the order of the report."""
+        return (self.grpc, self.http, self.plain, self.litserve, self.fastapi)
+
+    @property
+    def all_cores(self) -> Load:
+        """The ceiling's: a process a core."""
+        return Load(self.cores, BATCH)
+
+    def stages(self, clients: Sequence[int]) -> list[list[Turn]]:
+        """A round: what is compared with each other lies together.
+
+        Args:
+            clients: Numbers of clients that every server is asked by, beside 1 and 32.
+        """
+        stages = []
+        for load in sorted({Load(count) for count in clients} | {ONE, BUSY}):
+            stage = [Turn(server, load) for server in self.servers]
+            if load == ONE:
+                stage.append(Turn(self.engine, ONE))
+            if load == BUSY:
+                stage += [Turn(self.grpc, CROWD), Turn(self.grpc, BATCHES)]
+                stage += [Turn(self.engine, self.all_cores), Turn(self.float32, self.all_cores)]
+            stages.append(list(dict.fromkeys(stage)))
+        return [[turn for turn in stage if not _repeated(turn, stages[:place])] for place, stage in enumerate(stages)]
+
+
+def _repeated(turn: Turn, stages: Sequence[Sequence[Turn]]) -> bool:
+    return any(turn in stage for stage in stages)

@@ -1,0 +1,34 @@
+"""From logits to category and tags, as the hand-written services answer them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def read_thresholds(checkpoint: Path) -> dict[str, float]:
+    """Tag id → the probability from which a tag is given."""
+    found: dict[str, float] = json.loads((checkpoint / "thresholds.json").read_text(encoding="utf-8"))["tags"]
+    return found
+
+
+def decide(logits: Mapping[str, float], thresholds: Mapping[str, float]) -> dict[str, Any]:
+    """A softmax over the categories, a sigmoid for each tag.
+
+    Args:
+        logits: Label (`category/apparel`, `tag/dress`, …) → what the model says of it.
+        thresholds: See `read_thresholds`.
+    """
+    categories = {name: value for name, value in logits.items() if name.startswith("category/")}
+    best = max(categories, key=lambda name: categories[name])
+    total = sum(math.exp(value - categories[best]) for value in categories.values())
+    tags = [
+        {"name": name, "score": score}
+        for label, value in logits.items()
+        if (name := label.removeprefix("tag/")) != label
+        and (score := 1 / (1 + math.exp(-value))) >= thresholds.get(name, 0.5)
+    ]
+    return {"category": best.removeprefix("category/"), "category_score": 1 / total, "tags": tags}

@@ -1,0 +1,104 @@
+"""The processes of a server: what they compute and hold, and how they are kept still while others are measured."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psutil
+
+from loadtest.bench.errors import BenchError
+from loadtest.memory import read_memory
+
+SYSTEM_SHELL = "/bin/sh"
+WAKE = 'read _; kill -s CONT -- "-$1"'
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a server's processes hold together.
+
+    Attributes:
+        rss_mib: The sum of what is resident of each: memory that they share counts for each of them.
+        pss_mib: The same, where shared memory counts once.
+    """
+
+    rss_mib: float
+    pss_mib: float
+
+
+def memory(pid: int) -> Memory:
+    """What a process and those it has started hold.
+
+    Raises:
+        BenchError: It has ended, or the kernel doesn't tell.
+    """
+    sample = read_memory(pid)
+    if sample is None:
+        raise BenchError(f"The memory of process {pid} can't be read: it has ended, or /proc does not tell.")
+    return Memory(sample.rss_mib, sample.pss_mib)
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process and those it has started have computed so far.
+
+    Raises:
+        BenchError: It has ended.
+    """
+    try:
+        parent = psutil.Process(pid)
+        processes = [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        raise BenchError("the server ended while it was measured") from None
+    total = 0.0
+    for process in processes:
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += times.user + times.system
+    return total
+
+
+class Stillness:
+    """A server's processes, stopped by a signal except where they are asked for.
+
+    Some servers look for work a thousand times a second, which would be taken from those that are measured. However the
+    calling process ends, they are woken, so that the signal that then ends them arrives: by a shell that waits for it.
+
+    Args:
+        group: The process group that all of them belong to.
+    """
+
+    def __init__(self, group: int) -> None:
+        self._group = group
+
+    def __enter__(self) -> Stillness:
+        command = [SYSTEM_SHELL, "-c", WAKE, SYSTEM_SHELL, str(self._group)]
+        self._guard = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+        self._signal(signal.SIGSTOP)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Woken here too: what follows ends the server, and must not find it asleep.
+        self._signal(signal.SIGCONT)
+        assert self._guard.stdin is not None
+        self._guard.stdin.close()
+        self._guard.wait()
+
+    @contextlib.contextmanager
+    def awake(self) -> Iterator[None]:
+        """The processes run while the block does."""
+        self._signal(signal.SIGCONT)
+        try:
+            yield
+        finally:
+            self._signal(signal.SIGSTOP)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):  # the one that is measured next tells that it has ended
+            os.killpg(self._group, number)
