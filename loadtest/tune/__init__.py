@@ -1,0 +1,1 @@
+"""The tuning: which serving settings suit this machine, found by measuring the server itself with them."""
