@@ -78,7 +78,7 @@ def _run(settings: Settings) -> int:
         verdict = None if stopped else decide(search.trials, space.default, settings.tune)
         limits = _write_report(folder, search, verdict, facts)
     _print_report(search, verdict, limits)
-    print(f"Written: {reports}/ (tune.png, tune.csv, tune.json)")
+    print(f"Written: {reports}/ (tune.png, measurements.csv, tune.json)")
     if verdict is None:
         print("Stopped before its end: what was measured is kept, and no settings were chosen.", file=sys.stderr)
         return 130
@@ -130,7 +130,7 @@ def _write_report(folder: Path, search: Search, verdict: Verdict | None, facts: 
     winner = verdict.winner if verdict else None
     told = {"stopped_early": verdict is None, "verdict": verdict.told if verdict else None}
     own = {**facts, **told, "drift_of_the_default": drift(trials, default)}
-    write_csv(folder / "tune.csv", trials)
+    write_csv(folder / "measurements.csv", trials)
     write_json(folder / "tune.json", as_json(trials, default, winner, limits, own))
     machine = facts["machine"]
     title = (
