@@ -150,7 +150,7 @@ def _limits(search: Search) -> Limits:
 def _print_report(search: Search, verdict: Verdict | None, limits: Limits) -> None:
     default = search.space.default
     found = results(search.trials)
-    print(f"\n{len(found)} candidates, {len(search.trials)} measurements; the best of them:\n")
+    print(f"\nCandidates: {len(found)}, measurements: {len(search.trials)}. The best of them:\n")
     for line in table(found, default, verdict.winner if verdict else None, limits):
         print(line)
     print()
