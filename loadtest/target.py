@@ -7,8 +7,8 @@ import http.client
 import json
 import logging
 import socket
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from serving.health import TAGGER, Endpoint
@@ -34,6 +34,7 @@ class Target:
         started: Whether it was started for this run.
         release: What it serves, where that is known: another machine's or container's server doesn't tell.
         process: Triton's process, where it is one of this machine's.
+        tuned: What `make tune` has found and is in force; as far as is known.
     """
 
     host: str
@@ -42,6 +43,7 @@ class Target:
     started: bool
     release: str | None = None
     process: int | None = None
+    tuned: Mapping[str, int] = field(default_factory=dict)
 
     def ask(self, path: str) -> Any:
         """The answer to an HTTP GET, read as JSON.
@@ -73,6 +75,7 @@ class Target:
             "grpc_port": self.grpc_port,
             "started_for_this_run": self.started,
             "release": self.release,
+            "tuned": dict(self.tuned),
             "triton": server.get("version", ""),
             "models": models,
             "response_cache": self.cached(models),
@@ -107,9 +110,8 @@ def served(settings: Settings, host: str | None = None) -> Iterator[Target]:
     if endpoint.tag() is None:
         logger.info("Measuring the server that runs at %s:%d.", endpoint.host, ports.http_port)
         running = None if host else running_state(ServerFiles.of(settings))
-        release = running.release if running else None
-        process = _process(running) if running else None
-        yield Target(endpoint.host, ports.http_port, ports.grpc_port, False, release, process)
+        known = _known(running) if running else {}
+        yield Target(endpoint.host, ports.http_port, ports.grpc_port, started=False, **known)
         return
     if host is not None:
         raise TargetError(
@@ -118,9 +120,11 @@ def served(settings: Settings, host: str | None = None) -> Iterator[Target]:
         )
     logger.info("No server runs on port %d: starting one for this run.", ports.http_port)
     with temporary_server(settings) as state:
-        yield Target(endpoint.host, state.http_port, state.grpc_port, True, state.release, _process(state))
+        yield Target(endpoint.host, state.http_port, state.grpc_port, started=True, **_known(state))
 
 
-def _process(state: ServerState) -> int | None:
-    """Triton's process; None where its number is that of another machine or container."""
-    return state.server.pid if state.server is not None and state.host in ("", socket.gethostname()) else None
+def _known(state: ServerState) -> dict[str, Any]:
+    """What a server has left on disk of itself; the number of a process is another one outside its container."""
+    here = state.host in ("", socket.gethostname())
+    process = state.server.pid if state.server is not None and here else None
+    return {"release": state.release, "process": process, "tuned": state.tuned}
