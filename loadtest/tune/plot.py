@@ -9,6 +9,9 @@ from loadtest.tune.candidates import Candidate
 from loadtest.tune.trials import Figures, Limits, Result
 from loadtest.tune.verdict import frontier
 
+WIDE = 8.0
+"""Latencies that differ by more than this factor are drawn on a logarithmic scale."""
+
 
 def plot(
     path: Path, found: Sequence[Result], default: Candidate, winner: Candidate | None, limits: Limits, title: str
@@ -27,6 +30,7 @@ def plot(
 
     mpl.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     measured = [one for one in found if one.figures is not None]
     numbers = {one.candidate: number for number, one in enumerate(frontier(found), 1)}
@@ -55,9 +59,17 @@ def plot(
         if limit < 3 * highest:
             axes.axhline(limit, color="0.5", linestyle="--", linewidth=1, label="limit")
             highest = max(highest, limit)
-        axes.set_ylim(0, 1.25 * highest)
+        lowest = min(y for _, _, y in points)
+        if highest > WIDE * lowest:
+            axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.yaxis.set_minor_formatter(NullFormatter())
+            axes.set_ylim(lowest / 1.5, 2.5 * highest)
+        else:
+            axes.set_ylim(0, 1.25 * highest)
         axes.margins(x=0.12)
-        axes.set_xlabel("texts per second at all clients; lines: from the slowest to the quickest round")
+        axes.set_xlabel("texts per second at all clients (lines: slowest to quickest round)", fontsize=9)
         axes.set_ylabel(label)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, fontsize=8, loc="upper left", ncols=3)
