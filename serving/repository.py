@@ -160,7 +160,8 @@ def apply_settings(config: model_config_pb2.ModelConfig, settings: ServingSettin
     queue.max_queue_size = settings.max_queue_size
     queue.default_timeout_microseconds = settings.request_timeout_ms * 1000
     queue.timeout_action = model_config_pb2.ModelQueuePolicy.REJECT
-    queue.allow_timeout_override = True
+    # Triton prepares the next batch while one is computed only where no request can be refused or expire.
+    queue.allow_timeout_override = bool(settings.max_queue_size or settings.request_timeout_ms)
     if config.backend == TENSORRT:
         _apply_to_plan(config, settings)
         return

@@ -12,7 +12,7 @@ from serving.__main__ import main
 from serving.control import start, status, stop
 from serving.errors import ServingError
 from serving.releases import Release, current_release
-from serving.repository import CONFIG, plan_processes, read_config, usable_cores
+from serving.repository import CONFIG, plan_processes, read_config, render_repository, usable_cores
 from serving.state import ServerFiles
 from serving.temporary import temporary_server
 from serving.tuned import FILE, Tuned, apply_tuned, read_tuned, write_tuned
@@ -183,6 +183,26 @@ def test_a_joined_batch_is_at_most_what_a_request_may_have(untouched: Place) -> 
     with temporary_server(settings):
         classifier = read_config(ServerFiles.of(settings).repository / "classifier" / CONFIG)
         assert list(classifier.dynamic_batching.preferred_batch_size) == [8]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "bounded"),
+    [
+        ({}, True),
+        ({"max_queue_size": 0}, True),
+        ({"request_timeout_ms": 0}, True),
+        ({"max_queue_size": 0, "request_timeout_ms": 0}, False),
+    ],
+)
+def test_queues_without_any_bound_leave_triton_free_to_prepare_the_next_batch(
+    untouched: Place, tmp_path: Path, bounds: dict[str, int], bounded: bool
+) -> None:
+    target = tmp_path / "model_repository"
+    render_repository(release_of(untouched), with_serving(untouched, **bounds).serving, target)
+    for model in ("tokenizer", "classifier", "labeler"):
+        policy = read_config(target / model / CONFIG).dynamic_batching.default_queue_policy
+        assert policy.allow_timeout_override is bounded
+        assert bounded or (policy.max_queue_size, policy.default_timeout_microseconds) == (0, 0)
 
 
 @pytest.mark.parametrize("cores", [1, 2, 3, 4, 8, 12, 16, 32, 64, 128])
