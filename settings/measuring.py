@@ -14,10 +14,9 @@ class BenchSettings(Section):
     """What `make bench` measures."""
 
     clients: list[Annotated[int, Field(ge=1)]] = Field(default_factory=lambda: [1, 8, 32], min_length=1)
-    """Numbers of clients that ask every server at once, a text a request; 1 and 32 are measured in any case, and of this
-    server 256 too."""
+    """Numbers of clients that ask every server at once, a text a request; 1 and 32 in any case, and 256 of this one."""
     warm_up_s: Annotated[float, Field(ge=0)] = 1.5
-    """Load before the measured time of each measurement, which is not counted, in seconds."""
+    """Uncounted load before each measurement, in seconds; longer where a client has had no answer by then."""
     seconds: Annotated[float, Field(gt=0)] = 6.0
     """Measured time of one measurement, in seconds."""
     rounds: Annotated[int, Field(ge=1)] = 3

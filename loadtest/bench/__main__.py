@@ -60,8 +60,7 @@ def _run(settings: Settings) -> None:
     reports = report_place(settings.build_dir)
     facts = _facts(settings, inputs)
     who, series = run(settings, inputs, lambda line: print(line, flush=True))
-    order = {server.name: place for place, server in enumerate(who.servers)}
-    series = sorted(series, key=lambda one: (one.load, order.get(one.name, len(order))))
+    series = who.in_order(series)
     judged = figures(series, who)
     print()
     for line in [*table(series), "", *figures_table(judged), "", *unanswered(series)]:

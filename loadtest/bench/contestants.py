@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtest.bench.ceiling import BATCH, InProcess
-from loadtest.bench.measure import Load, Turn
+from loadtest.bench.measure import Load, Series, Turn
 from loadtest.bench.server import System
 
 ONE = Load(1)
@@ -66,6 +66,11 @@ class Contestants:
                 stage += [Turn(self.engine, self.all_cores), Turn(self.float32, self.all_cores)]
             stages.append(list(dict.fromkeys(stage)))
         return [[turn for turn in stage if not _repeated(turn, stages[:place])] for place, stage in enumerate(stages)]
+
+    def in_order(self, series: Sequence[Series]) -> list[Series]:
+        """What was measured in the order of the report: by load, requests of many texts and what has no server last."""
+        order = {server.name: place for place, server in enumerate(self.servers)}
+        return sorted(series, key=lambda one: (one.name not in order, one.load.texts, one.load, order.get(one.name, 0)))
 
 
 def _repeated(turn: Turn, stages: Sequence[Sequence[Turn]]) -> bool:

@@ -23,6 +23,8 @@ import uvloop
 
 from loadtest.bench.requests import GRPC, encode, grouped
 
+FIRST_ANSWER_SECONDS = 60
+"""So long the measured time waits for each client's first answer, of whatever kind."""
 METHOD = "/inference.GRPCInferenceService/ModelInfer"
 
 
@@ -34,7 +36,7 @@ class Job:
         api: `triton-grpc`, `triton-http` or `peer-http`.
         port: Where the server listens on 127.0.0.1.
         clients: How many ask at once.
-        warm_up: Seconds before the measured time.
+        warm_up: Seconds before the measured time; more where a client has had no answer by then.
         seconds: The measured time.
         texts: What is sent, in turns.
         texts_each: How many in each request.
@@ -160,12 +162,17 @@ async def drive(job: Job, tell: Callable[[str], None]) -> Outcome:
     ]
     outcome = Outcome()
     state = {"measuring": False, "ended": False}
+    first = asyncio.Semaphore(0)
 
     async def client(caller: Caller, start: int) -> None:
+        answered = False
         for request in itertools.islice(itertools.cycle(requests), start, None):
             began = time.perf_counter()
             problem = await caller.call(request)
             took = time.perf_counter() - began
+            if not answered:
+                answered = True
+                first.release()
             if state["measuring"]:
                 if problem:
                     outcome.errors += 1
@@ -180,7 +187,7 @@ async def drive(job: Job, tell: Callable[[str], None]) -> Outcome:
     # The clients begin at different requests, so that no two ask the same at once.
     step = len(requests) / job.clients
     clients = [asyncio.ensure_future(client(caller, int(i * step))) for i, caller in enumerate(callers)]
-    await asyncio.sleep(job.warm_up)
+    await asyncio.gather(asyncio.sleep(job.warm_up), _all_answered(first, job.clients))
     tell("begin")
     began, cpu = time.perf_counter(), time.process_time()
     state["measuring"] = True
@@ -192,6 +199,17 @@ async def drive(job: Job, tell: Callable[[str], None]) -> Outcome:
     await asyncio.gather(*clients)
     await asyncio.gather(*(caller.close() for caller in callers))
     return outcome
+
+
+async def _all_answered(first: asyncio.Semaphore, clients: int) -> None:
+    """Waits until each client has had an answer: many connections take longer to open than a short warm-up."""
+
+    async def each() -> None:
+        for _ in range(clients):
+            await first.acquire()
+
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(each(), FIRST_ANSWER_SECONDS)
 
 
 def main() -> int:

@@ -119,9 +119,12 @@ def _load(path: Path) -> Any:
     utilities.InferenceResponse = InferenceResponse
     utilities.get_input_tensor_by_name = get_input_tensor_by_name
     sys.modules.setdefault(UTILITIES, utilities)
-    sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location(f"_{path.parent.parent.name}_model", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(path.parent))
     return module

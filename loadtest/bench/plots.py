@@ -30,7 +30,7 @@ def plot(path: Path, series: Sequence[Series], who: Contestants, title: str) -> 
     servers = [server.name for server in who.servers]
     loads = sorted({one.load for one in series if one.name == servers[-1]})
     colours = {name: f"C{number}" for number, name in enumerate([*servers, who.engine.name, who.float32.name])}
-    figure, panels = pyplot.subplots(2, 2, figsize=(13, 8.5), layout="constrained")
+    figure, panels = pyplot.subplots(2, 2, figsize=(14, 8.5), width_ratios=(1.2, 1), layout="constrained")
     _throughput(panels[0][0], results, servers, loads, colours, who)
     _times(panels[0][1], results, servers, loads, colours)
     bars = [(name, name, BUSY) for name in servers]
@@ -61,7 +61,7 @@ def _throughput(
         places = _places(number, len(servers), len(loads), width)
         heights, spread = _middle([one.values("texts_per_second") for one in own])
         bars = axes.bar(places, heights, width, yerr=spread, capsize=2, label=name, color=colours[name])
-        axes.bar_label(bars, fmt="%.0f", padding=3, fontsize=7)
+        axes.bar_label(bars, fmt="%.0f", padding=3, fontsize=6.5)
     ceiling = results.of(who.engine.name, who.all_cores).median("texts_per_second")
     axes.axhline(ceiling, color="black", linewidth=1, linestyle="--", label=f"in process: {ceiling:.0f}")
     axes.set_ylabel("texts per second")
@@ -82,7 +82,7 @@ def _times(axes: Any, results: Results, servers: list[str], loads: list[Load], c
                 f"{value:.0f}", (place, value), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=7
             )
     axes.set_yscale("log")
-    axes.set_ylabel("ms for one text: p50, and p99 (pale, with its number)")
+    axes.set_ylabel("ms for one text: p50, and p99 (pale)")
     _label_clients(axes, loads)
 
 

@@ -15,7 +15,7 @@ from loadtest.bench.errors import BenchError
 from loadtest.memory import read_memory
 
 SYSTEM_SHELL = "/bin/sh"
-WAKE = 'read _; kill -s CONT -- "-$1"'
+GUARD = 'read _ || { kill -s CONT -- "-$1"; kill -s TERM "$1"; }'
 
 
 @dataclass(frozen=True)
@@ -68,17 +68,18 @@ class Stillness:
     """A server's processes, stopped by a signal except where they are asked for.
 
     Some servers look for work a thousand times a second, which would be taken from those that are measured. However the
-    calling process ends, they are woken, so that the signal that then ends them arrives: by a shell that waits for it.
+    calling process ends, they are woken and told to end, by a shell that waits for it: what they were told while they
+    stood still may have reached a thread that doesn't heed it.
 
     Args:
-        group: The process group that all of them belong to.
+        group: The process group that all of them belong to; its leader ends the others.
     """
 
     def __init__(self, group: int) -> None:
         self._group = group
 
     def __enter__(self) -> Stillness:
-        command = [SYSTEM_SHELL, "-c", WAKE, SYSTEM_SHELL, str(self._group)]
+        command = [SYSTEM_SHELL, "-c", GUARD, SYSTEM_SHELL, str(self._group)]
         self._guard = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
         self._signal(signal.SIGSTOP)
         return self
@@ -86,9 +87,7 @@ class Stillness:
     def __exit__(self, *_: object) -> None:
         # Woken here too: what follows ends the server, and must not find it asleep.
         self._signal(signal.SIGCONT)
-        assert self._guard.stdin is not None
-        self._guard.stdin.close()
-        self._guard.wait()
+        self._guard.communicate(b"\n")
 
     @contextlib.contextmanager
     def awake(self) -> Iterator[None]:
