@@ -35,14 +35,22 @@ def test_a_product_s_answer_does_not_depend_on_its_neighbours_or_on_padding(scor
         np.testing.assert_allclose(together[row], alone[0], atol=1e-5)
 
 
-def test_most_products_of_weights_are_in_int8_and_the_values_are_not(exported: Place) -> None:
-    graph = onnx.load(str(exported.build / "engines" / "cpu" / "fast" / "model.onnx")).graph
-    quantized = [node.name for node in graph.node if node.op_type == "MatMulIntegerToFloat"]
-    assert len(quantized) == 2 * 5  # two layers: query, key, attention's output, and the two of the feed-forward part
-    assert not any("/self/value/" in name for name in quantized)
+def quantized_products(path: Path) -> list[str]:
+    return [node.name for node in onnx.load(str(path)).graph.node if node.op_type == "MatMulIntegerToFloat"]
+
+
+def test_all_products_of_weights_are_in_int8_and_the_variant_values_keeps_those_of_the_values(
+    exported: Place, tmp_path: Path
+) -> None:
     path = exported.build / "engines" / "cpu" / "fast" / "model.onnx"
+    # Two layers: query, key, value, attention's output, and the two of the feed-forward part.
+    assert len(quantized_products(path)) == 2 * 6
+    onnxruntime_int8.build(exported.build / "onnx" / "model.onnx", tmp_path / "model.onnx", "values", make_workload())
+    kept = quantized_products(tmp_path / "model.onnx")
+    assert len(kept) == 2 * 5 and not any("/self/value/" in name for name in kept)
     facts = onnxruntime_int8.compile(path, path.parent, make_workload(), force=False).facts
-    assert facts["int8_products"] == 10 and facts["operators"]["LayerNormalization"] > 0
+    assert facts["int8_products"] == 12 and facts["operators"]["MultiHeadAttention"] == 2
+    assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
 
 
 def test_the_exact_kernels_answer_what_the_quick_ones_do(exported: Place, tmp_path: Path) -> None:
