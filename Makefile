@@ -85,7 +85,7 @@ status: $(ready) ## what runs, and how much it has answered
 tag: $(ready) ## ask the running server: make tag TEXT="leather boots"
 	@$(VENV)/bin/tag $(call quoted,$(TEXT))
 
-bench: $(ready) $(served) ## Triton beside FastAPI + transformers on the same checkpoint, in build/reports
+bench: $(ready) $(served) ## this server beside others and beside the engine alone, on the same checkpoint, in build/reports
 	@$(python) -m $(benchmark) $(options)
 
 loadtest: $(ready) $(served) ## load on the running server with Locust, judged by the limits of tagger.yaml
@@ -105,8 +105,8 @@ lint: $(ready) ## ruff and mypy
 	@$(python) -m ruff format --check --quiet . || { echo 'Run `make format`.' >&2; exit 1; }
 	@$(python) -m mypy
 	@# Each model is a world of its own, with its neighbours and what the export puts beside it.
-	@for folder in model_repository/*/1; do [ ! -e $$folder/model.py ] || \
-		MYPYPATH=$$folder:catalog $(python) -m mypy --no-explicit-package-bases --no-error-summary \
+	@for folder in model_repository/*/1 loadtest/bench/plain_triton/*/1; do [ ! -e $$folder/model.py ] || \
+		MYPYPATH=$$folder:catalog:model_repository/tokenizer/1:model_repository/labeler/1 $(python) -m mypy --no-explicit-package-bases --no-error-summary \
 		--cache-dir .mypy_cache/models $$folder/model.py || exit 1; done
 
 format: $(ready) ## have ruff write what it can

@@ -1,1 +1,1 @@
-"""The benchmark: Triton beside FastAPI + transformers pipeline, on the same checkpoint, machine and texts."""
+"""The benchmark: this server beside others and beside the engine alone, on the same checkpoint, machine and texts."""
