@@ -28,12 +28,24 @@ class Sample:
         pss_mib: Proportional set size: memory that processes share counts once among them.
         rss_mib: Resident set size: what they share counts for each of them.
         processes: How many they are.
+        own_mib: The part of the PSS that is no file: what they have taken for themselves and share with nobody else.
+            None where the kernel doesn't tell (before Linux 5.4).
     """
 
     at: float
     pss_mib: float
     rss_mib: float
     processes: int
+    own_mib: float | None = None
+
+    @property
+    def judged_mib(self) -> float:
+        """What must not grow.
+
+        A file's part of the PSS, programs and libraries for the most, changes with every other process of the machine
+        that has the same one open; what the server leaks is in the rest.
+        """
+        return self.pss_mib if self.own_mib is None else self.own_mib
 
 
 @dataclass(frozen=True)
@@ -41,8 +53,8 @@ class Growth:
     """How the memory of a level's last minute compares with its second one; medians, so that no one reading decides.
 
     Attributes:
-        second_minute_mib: PSS in the second minute: the first one fills pools and caches.
-        last_minute_mib: PSS in the last.
+        second_minute_mib: See Sample.judged_mib; in the second minute: the first one fills pools and caches.
+        last_minute_mib: In the last.
         most_mib: The highest reading of the level.
     """
 
@@ -66,7 +78,8 @@ def read_memory(pid: int) -> Sample | None:
         processes = [parent := psutil.Process(pid), *parent.children(recursive=True)]
     except psutil.Error:
         return None
-    pss = rss = 0.0
+    pss = rss = own = 0.0
+    whole = True
     count = 0
     for process in processes:
         try:
@@ -79,16 +92,18 @@ def read_memory(pid: int) -> Sample | None:
             return None  # a sum without it would be wrong
         pss += found["Pss"]
         rss += found["Rss"]
+        own += found.get("Pss_Anon", 0) + found.get("Pss_Shmem", 0)
+        whole = whole and "Pss_Anon" in found
         count += 1
-    return Sample(time.time(), pss / MEBIBYTE, rss / MEBIBYTE, count)
+    return Sample(time.time(), pss / MEBIBYTE, rss / MEBIBYTE, count, own / MEBIBYTE if whole else None)
 
 
 def _rollup(pid: int) -> dict[str, int]:
-    """Rss and Pss of one process, in KiB; the kernel adds them up from all its mappings."""
+    """Rss, Pss and the parts of Pss of one process, in KiB; the kernel adds them up from all its mappings."""
     found: dict[str, int] = {}
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()[1:]:
         name, _, value = line.partition(":")
-        if name in ("Rss", "Pss"):
+        if name in ("Rss", "Pss", "Pss_Anon", "Pss_Shmem"):
             found[name] = int(value.split()[0])
     if "Pss" not in found:
         raise KeyError("Pss")
@@ -109,15 +124,15 @@ def level_growth(samples: Sequence[Sample], begin: float, seconds: float) -> Gro
     if seconds < JUDGED_SECONDS:
         return None
     end = begin + seconds
-    second = _pss(samples, begin + MINUTE, begin + 2 * MINUTE)
-    last = _pss(samples, end - MINUTE, end)
+    second = _judged(samples, begin + MINUTE, begin + 2 * MINUTE)
+    last = _judged(samples, end - MINUTE, end)
     if not second or not last:
         return None
-    return Growth(statistics.median(second), statistics.median(last), max(_pss(samples, begin, end)))
+    return Growth(statistics.median(second), statistics.median(last), max(_judged(samples, begin, end)))
 
 
-def _pss(samples: Sequence[Sample], begin: float, end: float) -> list[float]:
-    return [one.pss_mib for one in samples if begin <= one.at < end]
+def _judged(samples: Sequence[Sample], begin: float, end: float) -> list[float]:
+    return [one.judged_mib for one in samples if begin <= one.at < end]
 
 
 class MemoryWatch:

@@ -21,13 +21,14 @@ def told(levels: Sequence[Level], samples: Sequence[Sample]) -> Iterator[str]:
     last = samples[-1]
     yield (
         f"Memory of the server's {last.processes} processes at the end: {last.pss_mib:.0f} MiB, parts that they share "
-        f"counted once (PSS); {last.rss_mib:.0f} MiB with each one's own count (RSS)."
+        f"counted once (PSS), {last.judged_mib:.0f} MiB of it no files; {last.rss_mib:.0f} MiB with every part counted "
+        "for each process (RSS)."
     )
     for level in levels:
         if level.memory is not None:
             yield (
                 f"At {level.name} it was {level.memory.second_minute_mib:.1f} MiB in the second minute and "
-                f"{level.memory.last_minute_mib:.1f} MiB in the last (PSS, medians): {level.memory.share:+.2%}."
+                f"{level.memory.last_minute_mib:.1f} MiB in the last (medians, no files): {level.memory.share:+.2%}."
             )
         elif level.seconds >= JUDGED_SECONDS:
             yield f"At {level.name} its growth can't be told: it was not read all the time. Did Triton start anew?"
@@ -37,15 +38,16 @@ def write_csv(path: Path, levels: Sequence[Level], samples: Sequence[Sample]) ->
     """A row for each reading; `level` is the number of the one that was being measured, and empty between them."""
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["seconds", "level", "pss_mib", "rss_mib", "processes"])
+        writer.writerow(["seconds", "level", "own_mib", "pss_mib", "rss_mib", "processes"])
         for one in samples:
             number = next((level.number for level in levels if _in(one.at, level)), "")
             seconds = round(one.at - samples[0].at, 1)
-            writer.writerow([seconds, number, round(one.pss_mib, 2), round(one.rss_mib, 2), one.processes])
+            sizes = [round(value, 2) for value in (one.judged_mib, one.pss_mib, one.rss_mib)]
+            writer.writerow([seconds, number, *sizes, one.processes])
 
 
 def plot(path: Path, levels: Sequence[Level], samples: Sequence[Sample], title: str) -> None:
-    """PSS and RSS by minute, from the first reading on; grey is the measured time of the levels."""
+    """Memory by minute, from the first reading on; grey is the measured time of the levels."""
     import matplotlib as mpl  # here, because it takes a second
 
     mpl.use("Agg")
@@ -55,11 +57,12 @@ def plot(path: Path, levels: Sequence[Level], samples: Sequence[Sample], title: 
     minutes = [(one.at - start) / 60 for one in samples]
     figure, axes = pyplot.subplots(figsize=(8.5, 4.2), layout="constrained")
     axes.plot(minutes, [one.rss_mib for one in samples], color="C1", linewidth=1.2, label="RSS")
-    axes.plot(minutes, [one.pss_mib for one in samples], color="C0", linewidth=1.6, label="PSS: shared parts once")
+    axes.plot(minutes, [one.pss_mib for one in samples], color="C0", linewidth=1.2, label="PSS: shared parts once")
+    axes.plot(minutes, [one.judged_mib for one in samples], color="C2", linewidth=2, label="PSS without files: judged")
     axes.set_ylim(0, 1.15 * max(one.rss_mib for one in samples))
-    for number, level in enumerate(levels):
+    for level in levels:
         begin, end = (level.begin - start) / 60, (level.begin + level.seconds - start) / 60
-        axes.axvspan(begin, end, color="0.9", zorder=0, label="measured" if number == 0 else None)
+        axes.axvspan(begin, end, color="0.93", zorder=0)
         growth = "" if level.memory is None else f"\n{level.memory.share:+.2%}"
         axes.annotate(
             f"{level.name}{growth}", ((begin + end) / 2, 0.98), xycoords=("data", "axes fraction"), ha="center",
@@ -68,7 +71,7 @@ def plot(path: Path, levels: Sequence[Level], samples: Sequence[Sample], title: 
     axes.set_xlabel("minutes")
     axes.set_ylabel("MiB, all processes of the server")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    axes.legend(fontsize=8, loc="lower right")
     figure.suptitle(title, fontsize=9)
     figure.savefig(path, dpi=150)
     pyplot.close(figure)

@@ -44,7 +44,8 @@ def test_what_a_process_has_started_counts_as_its_own() -> None:
         assert child.stdout is not None and child.stdout.readline() == b"ready\n"
         after = read_memory(os.getpid())
         assert before is not None and after is not None and after.processes == before.processes + 1
-        assert after.pss_mib - before.pss_mib > 60 and after.rss_mib >= after.pss_mib
+        assert after.pss_mib - before.pss_mib > 60 and after.rss_mib >= after.pss_mib >= after.judged_mib
+        assert after.judged_mib - before.judged_mib > 60
         child.communicate(b"\n")
     assert read_memory(child.pid) is None
 
@@ -66,6 +67,13 @@ def test_the_last_minute_is_compared_with_the_second_and_no_single_reading_decid
     growth = level_growth(samples(*pss), 0.0, 200.0)
     assert growth is not None and (growth.second_minute_mib, growth.last_minute_mib) == (100.0, 103.0)
     assert growth.share == pytest.approx(0.03) and growth.most_mib == 1000.0
+
+
+def test_what_other_processes_share_of_the_servers_files_is_not_judged() -> None:
+    # Others use the same libraries until the middle of the run; from then on their pages are all the server's.
+    read = [Sample(2.0 * number, 150.0 if number < 60 else 200.0, 300.0, 4, 100.0) for number in range(100)]
+    growth = level_growth(read, 0.0, 200.0)
+    assert growth == Growth(100.0, 100.0, 100.0)
 
 
 def test_short_levels_and_levels_with_gaps_are_not_judged() -> None:
@@ -94,7 +102,9 @@ def test_the_report_has_each_reading_with_its_level_and_a_picture(tmp_path: Path
     memory_report.plot(tmp_path / "memory.png", levels, read, "a title")
     assert (tmp_path / "memory.png").read_bytes().startswith(b"\x89PNG")
     told = list(memory_report.told(levels, read))
-    assert "Memory of the server's 4 processes at the end: 100 MiB" in told[0] and told[1].endswith("medians): +1.00%.")
+    assert "Memory of the server's 4 processes at the end: 100 MiB" in told[0] and told[1].endswith(
+        "(medians, no files): +1.00%."
+    )
     assert level_json(levels[0])["memory"]["growth"] == pytest.approx(0.01)
     assert list(memory_report.told(levels, [])) == [memory_report.NOT_READ]
     (_, gap) = memory_report.told([level(None)], read)
@@ -104,7 +114,7 @@ def test_the_report_has_each_reading_with_its_level_and_a_picture(tmp_path: Path
 def test_a_server_whose_model_keeps_what_it_computes_breaks_the_limit(
     workplace: Workplace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model = workplace.build / "releases" / RELEASE / "model_repository" / "labeler" / "1" / "model.py"
+    model = workplace.build / "releases" / RELEASE / "model_repository" / "classifier" / "1" / "model.py"
     head, execute, rest = model.read_text(encoding="utf-8").partition("    def execute(")
     signature, end, body = rest.partition(":\n")
     text = head + execute + signature + end + LEAK + body
