@@ -103,7 +103,8 @@ def make_space(tune: TuneSettings, serving: ServingSettings, release: Release, c
         instances, threads = planned.classifiers, planned.threads
     default = Candidate(instances, threads, serving.joined_batch_size, serving.queue_delay_us, serving.token_budget)
     free = adjustable(serving)
-    divisions = _gpu_divisions(instances) if gpu else divide(cores)
+    least = plan_processes(ServingSettings(), 1).classifiers  # no fewer than are ever started without tuning
+    divisions = _gpu_divisions(instances) if gpu else divide(cores, least)
     own_delay = read_config(release.repository / CLASSIFIER / CONFIG).dynamic_batching.max_queue_delay_microseconds
     wanted: list[tuple[str, list[dict[str, Any]]]] = [
         ("instances × threads", divisions),
@@ -125,19 +126,24 @@ def make_space(tune: TuneSettings, serving: ServingSettings, release: Release, c
     return Space(default, tuple(axes), tuple(key for key in KEYS if key not in free))
 
 
-def divide(cores: int) -> list[dict[str, Any]]:
+def divide(cores: int, least: int = 1) -> list[dict[str, Any]]:
     """Ways to divide the cores among processes and their threads, none of which uses more than there are.
 
-    One thread each on all cores, on all but one (which the tokenizer, the labeler and the server have then), and on
-    half of them; and fewer processes with 2, 4, 8 … threads, down to one with all.
+    One thread each on all cores, on all but one (which the server has then), and on half of them; and fewer processes
+    with 2, 4, 8 … threads, down to as few as there may be.
+
+    Args:
+        cores: How many there are.
+        least: Fewest processes.
     """
     ways = [(cores, 1), (cores - 1, 1), (cores // 2, 1)]
     threads = 2
     while threads < cores:
         ways.append((cores // threads, threads))
         threads *= 2
-    ways.append((1, cores))
-    return [{"instances": instances, "threads": each} for instances, each in dict.fromkeys(ways) if instances >= 1]
+    ways.append((least, cores // least))
+    fitting = [way for way in dict.fromkeys(ways) if way[0] >= least and way[1] >= 1]
+    return [{"instances": instances, "threads": each} for instances, each in fitting]
 
 
 def _gpu_divisions(instances: int) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import pytest
 
 from loadtest.tune.candidates import divide, make_space
 from serving.releases import Release, read_release
-from serving.repository import CLASSIFIER, CONFIG
+from serving.repository import CLASSIFIER, CONFIG, plan_processes
 from settings import ServingSettings, TuneSettings
 from tests.small_release import build_release
 
@@ -29,9 +29,20 @@ def test_processes_never_have_more_threads_than_there_are_cores(cores: int) -> N
     assert len(ways) == len({(way["instances"], way["threads"]) for way in ways})
 
 
-def test_on_two_cores_there_are_three_ways_to_divide_them() -> None:
-    pairs = [(way["instances"], way["threads"]) for way in divide(2)]
-    assert pairs == [(2, 1), (1, 1), (1, 2)]
+@pytest.mark.parametrize(
+    ("cores", "least", "expected"),
+    [
+        (2, 1, [(2, 1), (1, 1), (1, 2)]),
+        (1, 2, []),
+        (2, 2, [(2, 1)]),
+        (4, 2, [(4, 1), (3, 1), (2, 1), (2, 2)]),
+        (8, 2, [(8, 1), (7, 1), (4, 1), (4, 2), (2, 4)]),
+    ],
+)
+def test_there_are_never_fewer_processes_than_the_least(
+    cores: int, least: int, expected: list[tuple[int, int]]
+) -> None:
+    assert [(way["instances"], way["threads"]) for way in divide(cores, least)] == expected
 
 
 @pytest.mark.parametrize("cores", CORES)
@@ -39,7 +50,9 @@ def test_the_default_is_what_is_served_without_tuning_and_no_option_is_the_defau
     release: Release, cores: int
 ) -> None:
     space = make_space(TuneSettings(), ServingSettings(), release, cores)
-    assert (space.default.instances, space.default.threads, space.default.token_budget) == (cores, 1, 512)
+    planned = plan_processes(ServingSettings(), cores)
+    assert (space.default.instances, space.default.threads) == (planned.classifiers, planned.threads)
+    assert space.default.token_budget == 512
     assert space.kept == ()
     for axis in space.axes:
         tried = list(space.around(space.default, axis))
@@ -47,7 +60,7 @@ def test_the_default_is_what_is_served_without_tuning_and_no_option_is_the_defau
 
 
 def test_from_another_place_the_way_back_to_the_default_is_tried_too(release: Release) -> None:
-    space = make_space(TuneSettings(), ServingSettings(), release, 2)
+    space = make_space(TuneSettings(), ServingSettings(), release, 4)
     processes, budget = space.axes[0], space.axes[1]
     base = next(space.around(space.default, budget))
     assert (base.token_budget, space.default.token_budget) == (256, 512)
@@ -90,10 +103,10 @@ def test_on_a_gpu_there_are_instances_and_delays_only(tmp_path: Path) -> None:
 
 
 def test_a_candidate_is_called_by_what_differs_from_the_default(release: Release) -> None:
-    space = make_space(TuneSettings(), ServingSettings(), release, 2)
+    space = make_space(TuneSettings(), ServingSettings(), release, 4)
     processes, budget = space.axes[0], space.axes[1]
     slower = next(space.around(space.default, processes))
-    assert slower.differing(space.default) == {"instances": 1, "threads": 1}
+    assert slower.differing(space.default) == {"instances": 3, "threads": 1}
     both = next(space.around(slower, budget))
-    assert both.told(space.default) == "instances 1, threads 1, token_budget 256"
+    assert both.told(space.default) == "instances 3, threads 1, token_budget 256"
     assert space.default.told(space.default) == "default" and space.default.differing(space.default) == {}
