@@ -122,7 +122,13 @@ def test_a_server_whose_model_keeps_what_it_computes_breaks_the_limit(
     monkeypatch.setattr(memory, "MINUTE", 1.0)
     monkeypatch.setattr(memory, "JUDGED_SECONDS", 3.0)
     monkeypatch.setattr(memory, "INTERVAL_SECONDS", 0.2)
-    pairs = ("loadtest.users=[1]", "loadtest.seconds=4", "loadtest.warm_up_s=0", "loadtest.max_p99_ms=100000")
+    pairs = (
+        "serving.instances=2",
+        "loadtest.users=[1]",
+        "loadtest.seconds=4",
+        "loadtest.warm_up_s=0",
+        "loadtest.max_p99_ms=100000",
+    )
     assert main(workplace.arguments(*pairs)) == 1
     told = capsys.readouterr().out
     assert "At 1 user the server's memory grew by " in told and "memory.png" in told

@@ -27,8 +27,8 @@ from tests.loadtest.conftest import RELEASE, Workplace
 
 SOURCES = Path(__file__).parents[3]
 QUICK = (
-    "tune.clients=4", "tune.seconds=0.4", "tune.finalists=1", "tune.rounds=1", "tune.max_p99_ms=100000",
-    "tune.max_single_growth=100", "tune.joined_batch_sizes=[]", "tune.queue_delays_us=[]", "tune.token_budgets=[1024]",
+    "serving.instances=2", "tune.clients=4", "tune.seconds=1", "tune.finalists=1", "tune.rounds=1",
+    "tune.max_p99_ms=100000", "tune.max_single_growth=100", "tune.joined_batch_sizes=[]", "tune.queue_delays_us=[]", "tune.token_budgets=[1024]",
 )  # fmt: skip
 # The default budget is slow, and one doesn't start: so it is known what has to be found.
 PECULIAR = """
@@ -177,7 +177,7 @@ def test_ctrl_c_before_the_first_figure_leaves_nothing(workplace: Workplace) -> 
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)
         assert process.returncode == 130 and "Stopped; nothing was written." in err
-    assert list((workplace.build / "reports").iterdir()) == [] and running_servers(workplace.build) == []
+    assert list(workplace.build.glob("reports/*")) == [] and running_servers(workplace.build) == []
 
 
 def test_without_a_release_the_way_to_one_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
