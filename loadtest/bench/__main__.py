@@ -68,7 +68,7 @@ def _run(settings: Settings) -> None:
     machine = facts["machine"]
     title = (
         f"{machine['cores']} cores, load generator included ({machine['processor']}); "
-        f"{facts['texts']['mean_characters']:.0f} characters a text; medians of {settings.bench.rounds} rounds"
+        f"{facts['texts']['mean_characters']:.0f} characters a text; medians of {settings.bench.rounds} round{'s' * (settings.bench.rounds > 1)}"
     )
     with told_errors(reports):
         plot(reports / "bench.png", series, who, title)

@@ -57,7 +57,7 @@ def figures_table(figures: Sequence[Figure]) -> Iterator[str]:
 
 def _number(value: float, figure: Figure, *, bare: bool = False) -> str:
     """A value as its figure is told: megabytes whole, all else in hundredths."""
-    number = f"{value:.0f}" if figure.unit == "MB" else f"{value:.2f}"
+    number = (f"{value:.0f}" if figure.unit == "MB" else f"{value:.2f}").replace("-", "−")
     return number if bare or not figure.unit else f"{number} {figure.unit}"
 
 
