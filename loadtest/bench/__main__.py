@@ -65,10 +65,10 @@ def _run(settings: Settings) -> None:
     print()
     for line in [*table(series), "", *figures_table(judged), "", *unanswered(series)]:
         print(line)
-    machine = facts["machine"]
+    machine, rounds = facts["machine"], settings.bench.rounds
     title = (
         f"{machine['cores']} cores, load generator included ({machine['processor']}); "
-        f"{facts['texts']['mean_characters']:.0f} characters a text; medians of {settings.bench.rounds} round{'s' * (settings.bench.rounds > 1)}"
+        f"{facts['texts']['mean_characters']:.0f} characters a text; medians of {rounds} round{'s' * (rounds > 1)}"
     )
     with told_errors(reports):
         plot(reports / "bench.png", series, who, title)
