@@ -28,7 +28,8 @@ from tests.loadtest.conftest import RELEASE, Workplace
 SOURCES = Path(__file__).parents[3]
 QUICK = (
     "serving.instances=2", "tune.clients=4", "tune.seconds=1", "tune.finalists=1", "tune.rounds=1",
-    "tune.max_p99_ms=100000", "tune.max_single_growth=100", "tune.joined_batch_sizes=[]", "tune.queue_delays_us=[]", "tune.token_budgets=[1024]",
+    "tune.max_p99_ms=100000", "tune.max_single_growth=100", "tune.joined_batch_sizes=[]",
+    "tune.queue_delays_us=[]", "tune.token_budgets=[1024]",
 )  # fmt: skip
 # The default budget is slow, and one doesn't start: so it is known what has to be found.
 PECULIAR = """
