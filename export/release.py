@@ -16,15 +16,19 @@ from catalog import cleaning
 from export.checkpoint import Checkpoint
 from export.digests import directory_digest
 from export.engines import Compiled, Engine, Workload
-from export.served import copy_model
+from export.served import SOURCES, copy_model
 from export.triton_configs import fill_display_names, fill_width
 
 logger = logging.getLogger(__name__)
 
 CURRENT = "current"
 MANIFEST = "manifest.json"
-MODELS = ("tokenizer", "labeler", "product_tagger", "product_scores")
-"""The models that are the same with every engine."""
+ENSEMBLES = ("product_tagger", "product_scores")
+STEPS = ("tokenizer", "labeler")
+"""Models of their own where the engine takes tokens; else their code is in the classifier's folder."""
+STEPS_CODE = ("tokenizer/1/tokenization.py", "labeler/1/labeling.py")
+STEPS_CONFIG = "tensorrt"
+"""What the ensembles' configuration with all steps is called."""
 CLEANING = Path(cleaning.__file__)
 _STAGING = ".new"
 _SWITCHING = ".switching"
@@ -46,10 +50,18 @@ def assemble_repository(
     Raises:
         ExportError: A configuration's source can't be used.
     """
-    for model in MODELS:
-        copy_model(model, repository / model)
-    engine.install(compiled, repository / "classifier", workload)
-    tokenizer, labeler = repository / "tokenizer" / "1", repository / "labeler" / "1"
+    classifier = repository / "classifier"
+    engine.install(compiled, classifier, workload)
+    for model in ENSEMBLES:
+        copy_model(model, repository / model, None if engine.TAKES_TEXT else STEPS_CONFIG)
+    if engine.TAKES_TEXT:
+        tokenizer = labeler = classifier / "1"
+        for code in STEPS_CODE:
+            shutil.copy(SOURCES / code, classifier / "1")
+    else:
+        for model in STEPS:
+            copy_model(model, repository / model)
+        tokenizer, labeler = (repository / model / "1" for model in STEPS)
     shutil.copyfile(CLEANING, tokenizer / "cleaning.py")
     shutil.copyfile(checkpoint.path / "tokenizer.json", tokenizer / "tokenizer.json")
     _write_json(

@@ -16,12 +16,13 @@ CONFIGS = "configs"
 """Folder of a model with the configurations that it has with other engines (Triton's own name for alternatives)."""
 
 
-def copy_model(name: str, folder: Path) -> None:
+def copy_model(name: str, folder: Path, alternative: str | None = None) -> None:
     """Copy a model's configuration and code.
 
     Args:
         name: its folder in model_repository/.
         folder: where to; it is made, with the version's folder 1 that Triton wants of an ensemble too.
+        alternative: which of the configurations in its folder `configs` it gets, where it has that one.
     """
     for source in directory_files(SOURCES / name):
         if source.parent.name == CONFIGS:
@@ -29,6 +30,9 @@ def copy_model(name: str, folder: Path) -> None:
         place = folder / source.relative_to(SOURCES / name)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, place)
+    other = SOURCES / name / CONFIGS / f"{alternative}.pbtxt"
+    if alternative is not None and other.is_file():
+        shutil.copyfile(other, folder / "config.pbtxt")
     (folder / "1").mkdir(exist_ok=True)
 
 

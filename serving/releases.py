@@ -11,7 +11,8 @@ from typing import Any
 from serving.errors import ServingError
 
 CURRENT = "current"
-MODELS = ("tokenizer", "classifier", "labeler", "product_tagger", "product_scores")
+MODELS = ("classifier", "product_tagger", "product_scores")
+"""What every release has; those for GPUs have a tokenizer and a labeler as well."""
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,17 @@ CONFIG = "config.pbtxt"
 CLASSIFIER = "classifier"
 TENSORRT = "tensorrt"
 """The classifier's backend on a GPU, where the server itself runs it: no process of its own, no threads to divide."""
+LEAST_INSTANCES = 2
 GPU_LABELERS = 4
 """Most labeler processes beside a GPU."""
 
 
 @dataclass(frozen=True)
 class Processes:
-    """How many processes serve each step, and the threads of one classifier; on a GPU both are 0 of the classifier."""
+    """How many Python processes serve each model, and the threads of one classifier.
+
+    On processors the classifier does all; on a GPU it is no Python process, and has none of either.
+    """
 
     tokenizers: int
     classifiers: int
@@ -66,19 +70,19 @@ def plan_processes(settings: ServingSettings, cores: int, *, gpu: bool = False) 
     """What `auto` means on a machine of so many cores.
 
     One classifier process a core, with one thread: on small sub-batches two processes do more than one process with
-    two threads. One tokenizer keeps about eight of them busy. Beside a GPU there is one tokenizer, however many cores:
-    it pads what waits together to one length, and requests of several would take turns in the classifier's queue with
-    different lengths, which cuts its batches up.
+    two threads. There are at least two, since with one instance Triton's batcher misses requests that come just before
+    it is free again (model_repository/classifier/config.pbtxt). Beside a GPU there is one tokenizer, however many
+    cores: it pads what waits together to one length, and requests of several would take turns in the classifier's
+    queue with different lengths, which cuts its batches up.
     """
     if gpu:
         return Processes(1, 0, min(GPU_LABELERS, max(1, cores // 4)), 0)
     if settings.instances == "auto":
-        instances = cores if settings.threads == "auto" else max(1, cores // settings.threads)
+        instances = max(LEAST_INSTANCES, cores if settings.threads == "auto" else cores // settings.threads)
     else:
         instances = settings.instances
     threads = max(1, cores // instances) if settings.threads == "auto" else settings.threads
-    helpers = 1 + (instances * threads - 1) // 8
-    return Processes(helpers, instances, helpers, threads)
+    return Processes(0, instances, 0, threads)
 
 
 def render_repository(release: Release, settings: ServingSettings, target: Path, cores: int | None = None) -> Processes:
@@ -165,13 +169,14 @@ def apply_settings(config: model_config_pb2.ModelConfig, settings: ServingSettin
     if config.backend == TENSORRT:
         _apply_to_plan(config, settings)
         return
-    parameters: dict[str, str] = {}
-    if config.name == CLASSIFIER:
-        parameters = {"threads": str(processes.threads), "token_budget": str(settings.token_budget)}
-    elif config.name == "labeler":
-        parameters = {"abstain_below": repr(settings.abstain_below)}
+    parameters = {
+        "threads": str(processes.threads),
+        "token_budget": str(settings.token_budget),
+        "abstain_below": repr(settings.abstain_below),
+    }
     for key, value in parameters.items():
-        config.parameters[key].string_value = value
+        if key in config.parameters:
+            config.parameters[key].string_value = value
     counts = {"tokenizer": processes.tokenizers, CLASSIFIER: processes.classifiers, "labeler": processes.labelers}
     if config.name in counts and config.backend == "python":
         del config.instance_group[:]

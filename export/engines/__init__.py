@@ -66,6 +66,9 @@ class Engine(Protocol):
     """What they call the graph that `build` writes."""
     FILE: str
     """What the served file is called in the classifier's version folder."""
+    TAKES_TEXT: bool
+    """Whether the classifier cleans, tokenizes and labels itself, in one process. Where Triton itself runs the engine,
+    the tokenizer and the labeler are models before and behind it."""
     PACKAGES: tuple[str, ...]
     """Distributions whose versions decide how the engine comes out; the manifest has them."""
 
@@ -125,7 +128,7 @@ class Engine(Protocol):
         """
 
     def install(self, compiled: Compiled, folder: Path, workload: Workload) -> None:
-        """Make a release's classifier: configuration, engine and what else its backend needs.
+        """Make a release's classifier: configuration, engine and, of what its backend needs, what is the engine's.
 
         Args:
             compiled: what `compile` gave.

@@ -26,6 +26,7 @@ from settings import ExportSettings
 
 NAME = GRAPH_NAME = "INT8 ONNX"
 FILE = "model.onnx"
+TAKES_TEXT = True
 _VARIANTS: Mapping[str, Callable[[Path, Path], int]] = {
     "fast": quantize_rows,
     # The values' projection is kept in float32: it is a twelfth of the work, and carries a third of the whole error.

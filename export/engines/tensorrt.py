@@ -43,6 +43,7 @@ logger = logging.getLogger(__name__)
 NAME = "TensorRT FP16"
 GRAPH_NAME = "FP16 ONNX"
 FILE = "model.plan"
+TAKES_TEXT = False
 PACKAGES = ("onnx", "onnxruntime")
 STAMP = "made-from.json"
 FACTS = "facts.json"

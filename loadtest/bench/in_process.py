@@ -1,4 +1,4 @@
-"""The model in one process, without a server: the served tokenizer and classifier, or the FP32 graph in its place.
+"""The model in one process, without a server: the served classifier, or its tokenizer and the FP32 graph.
 
 `python -m loadtest.bench.in_process` reads a Job as JSON from a line of standard input, writes `ready` when all is
 loaded, waits for a line, and then computes batches until the time is over, and writes an Outcome.
@@ -20,11 +20,13 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from loadtest.bench.models import PythonModel
+from loadtest.bench.models import PythonModel, load_module
 from loadtest.bench.requests import grouped
 
 Classify = Callable[[Any, Any], Any]
 """input_ids, attention_mask int64 [B, L] → probabilities float32 [B, C + T]."""
+Score = Callable[[Sequence[str]], Any]
+"""Texts → probabilities float32 [B, C + T]."""
 
 
 @dataclass(frozen=True)
@@ -74,27 +76,36 @@ class Scorer:
     """
 
     def __init__(self, repository: Path, graph: Path | None = None) -> None:
-        self._tokenizer = PythonModel(repository / "tokenizer")
-        self._classify = open_graph(graph) if graph else served_classifier(repository)
-
-    def score(self, texts: Sequence[str]) -> Any:
-        """Probabilities float32 [B, C + T]."""
-        tokens = self.tokens(texts)
-        return self._classify(tokens["input_ids"], tokens["attention_mask"])
-
-    def tokens(self, texts: Sequence[str]) -> dict[str, Any]:
-        """What the tokenizer answers: input_ids, attention_mask, TRUNCATED."""
-        return self._tokenizer.run({"TEXT": np.array([[text.encode()] for text in texts], dtype=object)})
+        folder = repository / "classifier"
+        self._tokenization = load_module(folder / "1" / "tokenization.py")
+        self._tokenizer = self._tokenization.TextTokenizer(folder / "1")
+        self.score: Score = self._with(open_graph(graph)) if graph else served_classifier(folder)
 
     def by_length(self, texts: Sequence[str]) -> list[str]:
         """The texts, those with the fewest tokens first."""
-        return sorted(texts, key=lambda text: int(self.tokens([text])["attention_mask"].sum()))
+        lengths = self._tokens(texts).lengths
+        return [texts[place] for place in np.argsort(lengths, kind="stable")]
+
+    def _tokens(self, texts: Sequence[str]) -> Any:
+        return self._tokenizer.encode(self._tokenization.read_texts(as_tensor(texts)))
+
+    def _with(self, classify: Classify) -> Score:
+        def score(texts: Sequence[str]) -> Any:
+            tokens = self._tokens(texts)
+            return classify(*tokens.batch(slice(None), tokens.ids.shape[1]))
+
+        return score
 
 
-def served_classifier(repository: Path) -> Classify:
-    """The classifier of a repository, with its own engine and batching."""
-    model = PythonModel(repository / "classifier")
-    return lambda ids, mask: model.run({"input_ids": ids, "attention_mask": mask})["SCORES"]
+def as_tensor(texts: Sequence[str]) -> Any:
+    """TEXT as the server gets it, bytes [B, 1]."""
+    return np.array([[text.encode()] for text in texts], dtype=object)
+
+
+def served_classifier(folder: Path) -> Score:
+    """The classifier of a release, with its own cleaning, tokenizer, batching and engine."""
+    model = PythonModel(folder)
+    return lambda texts: model.run({"TEXT": as_tensor(texts)}, ["SCORES"])["SCORES"]
 
 
 def open_graph(path: Path) -> Classify:

@@ -60,8 +60,13 @@ class InferenceResponse:
 class InferenceRequest:
     """The tensors of a request."""
 
-    def __init__(self, tensors: Mapping[str, Any]) -> None:
+    def __init__(self, tensors: Mapping[str, Any], wanted: Sequence[str]) -> None:
+        self._wanted = list(wanted)
         self.tensors = {name: Tensor(name, values) for name, values in tensors.items()}
+
+    def requested_output_names(self) -> list[str]:
+        """The tensors that the answer is to have."""
+        return self._wanted
 
 
 def get_input_tensor_by_name(request: InferenceRequest, name: str) -> Tensor | None:
@@ -86,7 +91,7 @@ class PythonModel:
                 f"The model {folder.name} of this release isn't run by Triton's Python backend, so there is no code of "
                 "it to be run without a server. Make a release for the CPU: `make export TARGET=cpu`."
             )
-        self._model = _load(folder / "1" / "model.py").TritonPythonModel()
+        self._model = load_module(folder / "1" / "model.py").TritonPythonModel()
         self._model.initialize(
             {
                 "model_config": json_format.MessageToJson(config, preserving_proto_field_name=True),
@@ -99,29 +104,34 @@ class PythonModel:
             }
         )
 
-    def run(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
+    def run(self, tensors: Mapping[str, Any], wanted: Sequence[str]) -> dict[str, Any]:
         """Answers one request.
+
+        Args:
+            tensors: What it carries, by name.
+            wanted: The outputs it asks for.
 
         Raises:
             BenchError: The model refuses it.
         """
-        (response,) = self._model.execute([InferenceRequest(tensors)])
+        (response,) = self._model.execute([InferenceRequest(tensors, wanted)])
         if response.error is not None:
             raise BenchError(f"The model refused a text: {response.error.message()}")
         return {tensor.name(): tensor.as_numpy() for tensor in response.output_tensors}
 
 
-def _load(path: Path) -> Any:
-    """Imports a model.py as Triton does: its neighbours are found by their bare names."""
+def load_module(path: Path) -> Any:
+    """Imports a file of a model as Triton does: its neighbours are found by their bare names."""
     utilities: Any = ModuleType(UTILITIES)
     utilities.Tensor = Tensor
     utilities.TritonError = TritonError
     utilities.InferenceResponse = InferenceResponse
     utilities.get_input_tensor_by_name = get_input_tensor_by_name
     sys.modules.setdefault(UTILITIES, utilities)
-    spec = importlib.util.spec_from_file_location(f"_{path.parent.parent.name}_model", path)
+    spec = importlib.util.spec_from_file_location(f"_{path.parent.parent.name}_{path.stem}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look for the module that they are in
     sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)

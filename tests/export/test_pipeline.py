@@ -40,7 +40,7 @@ def test_a_release_is_complete_and_serving_can_read_it(exported: Place) -> None:
     assert re.fullmatch(r"\d{8}T\d{6}Z-cpu-[0-9a-f]{8}", release.id)
     assert release.target == "cpu" and release.manifest["id"] == release.id
     assert release.metrics == {"category_accuracy": 0.98, "tag_micro_f1": 0.97}
-    tokenizer, labeler = release.repository / "tokenizer" / "1", release.repository / "labeler" / "1"
+    tokenizer = labeler = release.repository / "classifier" / "1"
     assert json.loads((tokenizer / "tokenizer_settings.json").read_text()) == {
         "max_length": MAX_LENGTH,
         "pad_token_id": 0,
@@ -57,14 +57,14 @@ def test_a_release_is_complete_and_serving_can_read_it(exported: Place) -> None:
 
 def test_the_configurations_say_how_many_scores_there_are_and_keep_their_comments(exported: Place) -> None:
     repository = current_release(exported.releases).repository
-    for model, tensors in (("classifier", "output"), ("labeler", "input"), ("product_scores", "output")):
+    for model in ("classifier", "product_scores"):
         text = (repository / model / "config.pbtxt").read_text()
         config = text_format.Parse(text, model_config_pb2.ModelConfig())
-        dims = {tensor.name: list(tensor.dims) for tensor in getattr(config, tensors)}
+        dims = {tensor.name: list(tensor.dims) for tensor in config.output}
         assert dims["SCORES"] == [WIDTH]
         assert text.startswith("# ")
-    for model in ("classifier", "labeler", "product_scores", "product_tagger", "tokenizer"):
-        assert (repository / model / "1").is_dir()
+    assert {path.name for path in repository.iterdir()} == {"classifier", "product_scores", "product_tagger"}
+    assert all((path / "1").is_dir() and not (path / "configs").exists() for path in repository.iterdir())
 
 
 def test_the_manifest_tells_where_a_release_comes_from(exported: Place) -> None:
@@ -84,7 +84,9 @@ def test_the_manifest_tells_where_a_release_comes_from(exported: Place) -> None:
 def test_the_served_graph_answers_what_the_labels_say(exported: Place) -> None:
     release = current_release(exported.releases)
     session = served_module("session").open_session(release.repository / "classifier" / "1" / "model.onnx", 1)
-    ids = Tokenizer.from_file(str(release.repository / "tokenizer" / "1" / "tokenizer.json")).encode("tea gift box").ids
+    ids = (
+        Tokenizer.from_file(str(release.repository / "classifier" / "1" / "tokenizer.json")).encode("tea gift box").ids
+    )
     tokens = np.array([ids], dtype=np.int64)
     scores = session.run(["SCORES"], {"input_ids": tokens, "attention_mask": np.ones_like(tokens)})[0][0]
     assert TAXONOMY.category_ids[scores[:3].argmax()] == "food"
@@ -163,7 +165,9 @@ def upside_down(monkeypatch: pytest.MonkeyPatch, *variants: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoilt", "taken"), [(("fast",), "careful"), (("fast", "careful"), "blocks")], ids=["careful", "blocks"]
+    ("spoilt", "taken"),
+    [(("fast",), "values"), (("fast", "values"), "careful"), (("fast", "values", "careful"), "blocks")],
+    ids=["values", "careful", "blocks"],
 )
 def test_the_next_variant_is_taken_where_the_faster_ones_fail(
     place: Place, monkeypatch: pytest.MonkeyPatch, spoilt: tuple[str, ...], taken: str
@@ -233,7 +237,7 @@ def test_a_base_with_another_padding_and_vocabulary_is_exported_likewise(place: 
     shutil.rmtree(place.checkpoint)
     write_checkpoint(place.checkpoint, other_tokenizer())
     release = read_release(export(place.settings()).release)
-    settings = json.loads((release.repository / "tokenizer" / "1" / "tokenizer_settings.json").read_text())
+    settings = json.loads((release.repository / "classifier" / "1" / "tokenizer_settings.json").read_text())
     assert settings == {"max_length": MAX_LENGTH, "pad_token_id": 1}
 
 

@@ -50,7 +50,7 @@ def make_place(directory: Path, **serving: object) -> Place:
     build_release(releases, "20260101T000000Z-cpu-aaaaaaaa")
     make_current(releases, "20260101T000000Z-cpu-aaaaaaaa")
     http, grpc, metrics = free_ports(3)
-    values = {"http_port": http, "grpc_port": grpc, "metrics_port": metrics, "instances": 1, "threads": 1, **serving}
+    values = {"http_port": http, "grpc_port": grpc, "metrics_port": metrics, "instances": 2, "threads": 1, **serving}
     return Place(Settings(build_dir=directory, serving=ServingSettings.model_validate(values)))
 
 

@@ -150,21 +150,11 @@ def test_an_unknown_model_is_not_found(asker: Asker) -> None:
     assert asker.answers_the_next()
 
 
-@pytest.mark.parametrize(
-    ("ids", "mask", "sentence"),
-    [
-        (np.full((1, 4), 10**6), np.ones((1, 4), dtype=np.int64), "can't compute these tokens"),
-        (np.ones((1, 4), dtype=np.int64), np.ones((1, 3), dtype=np.int64), "they must be equal"),
-        (np.ones((1, 0), dtype=np.int64), np.ones((1, 0), dtype=np.int64), "holds no token"),
-    ],
-    ids=["unknown ids", "unequal shapes", "no token"],
-)
-def test_bad_tokens_sent_straight_to_the_classifier_are_refused(
-    asker: Asker, ids: Any, mask: Any, sentence: str
-) -> None:
-    with pytest.raises(InferenceServerException, match=sentence):
-        asker.infer("classifier", input_ids=(ids, "INT64"), attention_mask=(mask, "INT64"))
-    assert asker.answers_the_next()
+def test_the_scores_alone_are_those_the_labels_were_made_of(asker: Asker) -> None:
+    scores = asker.tag(b"red dress", b"chocolate", model="product_scores").as_numpy("SCORES")
+    labels = asker.tag(b"red dress", b"chocolate")
+    np.testing.assert_array_equal(scores[:, :3].max(axis=1, keepdims=True), labels.as_numpy("CATEGORY_SCORE"))
+    assert labels.as_numpy("CATEGORY").tolist() == [[b"apparel"], [b"food"]]
 
 
 def post(place: Place, body: bytes, header_length: int | None = None) -> tuple[int, str]:

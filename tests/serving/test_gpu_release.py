@@ -67,7 +67,7 @@ class GpuMachine:
         """The release, with these engine facts in place of the usual ones."""
         path = self.place.releases / RELEASE
         if not path.exists():
-            build_release(self.place.releases, RELEASE)
+            build_release(self.place.releases, RELEASE, length_buckets=(8, 16))
             classifier = path / "model_repository" / "classifier"
             config = text_format.Parse(
                 (SOURCES / "model_repository/classifier/configs/tensorrt.pbtxt").read_text(),

@@ -1,7 +1,7 @@
 """Padding for a classifier that computes some lengths only, as a TensorRT plan does: on the real server, without a GPU.
 
-The classifier is the small release's, which takes any length, but it is configured as a plan's is: requests of
-different lengths can't share a batch.
+In the plan's place stands a Python model that takes any length, but is configured as a plan is: requests of different
+lengths can't share a batch.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ RELEASE = "20260102T000000Z-cpu-bbbbbbbb"
 def padded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A running server; nobody may stop it."""
     place = make_place(tmp_path_factory.mktemp("padded") / "build", max_batch_size=32)
-    config = build_release(place.releases, RELEASE, length_buckets=BUCKETS) / "model_repository/classifier/config.pbtxt"
-    config.write_text(config.read_text().replace("allow_ragged_batch: true", "allow_ragged_batch: false"))
+    build_release(place.releases, RELEASE, length_buckets=BUCKETS)
     make_current(place.releases, RELEASE)
     with running(place):
         yield place

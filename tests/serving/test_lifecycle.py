@@ -27,6 +27,7 @@ from tests.serving.conftest import Place
 from tests.small_release import SOURCES, build_release
 
 OLD, NEW = "20260101T000000Z-cpu-aaaaaaaa", "20260202T000000Z-cpu-bbbbbbbb"
+NAMED = "product_tagger/config.pbtxt"
 
 
 def endpoint(place: Place) -> Endpoint:
@@ -100,7 +101,7 @@ def foreground(place: Place) -> Iterator[subprocess.Popen[str]]:
 
 def test_ctrl_c_stops_the_server_and_all_its_processes(place: Place, foreground: subprocess.Popen[str]) -> None:
     server = server_of(place)
-    assert len(group_members(server.pid)) >= 4 and shared_memory(place)
+    assert len(group_members(server.pid)) == 3 and shared_memory(place)
     foreground.send_signal(signal.SIGINT)
     output = foreground.communicate(timeout=40)[1]
     assert foreground.returncode == 0
@@ -132,7 +133,7 @@ def test_a_model_process_that_dies_is_replaced(place: Place) -> None:
     start(place.settings)
     stubs = [pid for pid in group_members(server_of(place).pid) if pid != server_of(place).pid]
     for pid in stubs:
-        if b"tokenizer" in Path(f"/proc/{pid}/cmdline").read_bytes():
+        if b"classifier" in Path(f"/proc/{pid}/cmdline").read_bytes():
             os.kill(pid, signal.SIGKILL)
     assert wait_until(lambda: state_of(place).restarts == 1 and state_of(place).phase == "ready", 30)
     assert endpoint(place).tag() is None
@@ -210,9 +211,9 @@ def test_a_running_server_switches_to_the_release_that_becomes_current_and_back(
 
 def test_a_release_that_can_not_be_served_leaves_the_former_one_serving(place: Place) -> None:
     broken = build_release(place.releases, NEW)
-    (broken / "model_repository" / "labeler" / "1" / "thresholds.json").write_text('{"tags": {}}')
+    (broken / "model_repository" / "classifier" / "1" / "thresholds.json").write_text('{"tags": {}}')
     start(place.settings)
-    with pytest.raises(ServingError, match=r"labeler can't be loaded: .*no threshold for the tag 'dress'"):
+    with pytest.raises(ServingError, match=r"classifier can't be loaded: .*no threshold for the tag 'dress'"):
         use(place.settings, NEW)
     assert state_of(place).release == OLD == current_release(place.releases).id
     assert endpoint(place).tag() is None
@@ -223,9 +224,9 @@ def test_a_release_that_can_not_be_served_leaves_the_former_one_serving(place: P
     [
         (lambda repository: (repository / "classifier/1/model.onnx").write_bytes(b"no graph"), "classifier"),
         (lambda repository: (repository / "product_scores/labels.txt").unlink(), "labels.txt"),
-        (lambda repository: (repository / "tokenizer/1/tokenizer.json").unlink(), "tokenizer"),
-        (lambda repository: (repository / "labeler/config.pbtxt").write_text("nonsense: 1"), "labeler/config.pbtxt"),
-        (lambda repository: (repository / "labeler/config.pbtxt").unlink(), "labeler/config.pbtxt is missing"),
+        (lambda repository: (repository / "classifier/1/tokenizer.json").unlink(), "classifier"),
+        (lambda repository: (repository / NAMED).write_text("nonsense: 1"), NAMED),
+        (lambda repository: (repository / NAMED).unlink(), f"{NAMED} is missing"),
         (lambda repository: shutil.rmtree(repository / "classifier"), "classifier/config.pbtxt is missing"),
     ],
     ids=["graph", "labels", "tokenizer", "configuration", "no configuration", "no model"],

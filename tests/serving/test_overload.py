@@ -24,7 +24,7 @@ from tests.serving.conftest import Place, make_place, metric, running
 QUEUE = 2
 PATIENCE = 30.0
 """Seconds after which a condition is given up; none of the tests is about how long something takes."""
-FIRST_LINE = "        answers: list[Any] = [None] * len(requests)\n"
+FIRST_LINE = "        texts, places = read_requests(tensors)\n"
 WAIT = """
 
 def wait_for(gate: Path) -> None:
@@ -99,7 +99,7 @@ def text_tensor(module: Any) -> Any:
 @pytest.fixture
 def blocked(tmp_path: Path) -> Iterator[Blocked]:
     # Batches of one: what waits is a request, not a part of a batch.
-    place = make_place(tmp_path / "build", max_queue_size=QUEUE, max_batch_size=1)
+    place = make_place(tmp_path / "build", max_queue_size=QUEUE, max_batch_size=1, instances=1)
     gate = tmp_path / "gate"
     (model,) = place.releases.glob("2*/model_repository/classifier/1/model.py")
     source = model.read_text()

@@ -155,20 +155,20 @@ def test_pythons_are_listed_in_the_order_of_their_numbers(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("instances", "threads", "cores", "expected"),
     [
-        ("auto", "auto", 2, (1, 2, 1)),
-        ("auto", "auto", 16, (2, 16, 1)),
-        ("auto", 4, 16, (2, 4, 4)),
-        (1, "auto", 2, (1, 1, 2)),
-        (3, 2, 2, (1, 3, 2)),
-        ("auto", 8, 2, (1, 1, 8)),
+        ("auto", "auto", 2, (2, 1)),
+        ("auto", "auto", 16, (16, 1)),
+        ("auto", 4, 16, (4, 4)),
+        (1, "auto", 2, (1, 2)),
+        (3, 2, 2, (3, 2)),
+        ("auto", 8, 2, (2, 8)),
     ],
 )
 def test_processes_are_planned_by_the_cores(
-    instances: object, threads: object, cores: int, expected: tuple[int, int, int]
+    instances: object, threads: object, cores: int, expected: tuple[int, int]
 ) -> None:
     settings = ServingSettings.model_validate({"instances": instances, "threads": threads})
     planned = plan_processes(settings, cores)
-    assert (planned.tokenizers, planned.classifiers, planned.threads) == expected
+    assert (planned.classifiers, planned.threads) == expected and planned.total == planned.classifiers
 
 
 def test_the_settings_are_in_the_rendered_configurations_and_the_files_are_links(place: Place, tmp_path: Path) -> None:
@@ -179,16 +179,16 @@ def test_the_settings_are_in_the_rendered_configurations_and_the_files_are_links
     target = tmp_path / "model_repository"
     for _ in range(2):  # the second time over the first
         render_repository(current_release(place.releases), settings, target)
-    classifier, labeler = read_config(target / "classifier/config.pbtxt"), read_config(target / "labeler/config.pbtxt")
+    classifier = read_config(target / "classifier/config.pbtxt")
     assert classifier.instance_group[0].count == 3 and len(classifier.instance_group) == 1
     assert {key: value.string_value for key, value in classifier.parameters.items()} == {
         "threads": "2",
         "token_budget": "170",
+        "abstain_below": "0.25",
     }
     assert classifier.dynamic_batching.max_queue_delay_microseconds == 7
     queue = classifier.dynamic_batching.default_queue_policy
     assert (queue.max_queue_size, queue.default_timeout_microseconds) == (11, 13_000)
-    assert labeler.parameters["abstain_below"].string_value == "0.25"
     assert {read_config(path).max_batch_size for path in target.glob("*/config.pbtxt")} == {5}
     assert (target / "classifier/1/model.onnx").is_symlink() and (target / "product_tagger/1").is_dir()
 

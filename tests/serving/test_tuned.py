@@ -199,17 +199,20 @@ def test_queues_without_any_bound_leave_triton_free_to_prepare_the_next_batch(
 ) -> None:
     target = tmp_path / "model_repository"
     render_repository(release_of(untouched), with_serving(untouched, **bounds).serving, target)
-    for model in ("tokenizer", "classifier", "labeler"):
-        policy = read_config(target / model / CONFIG).dynamic_batching.default_queue_policy
-        assert policy.allow_timeout_override is bounded
-        assert bounded or (policy.max_queue_size, policy.default_timeout_microseconds) == (0, 0)
+    policy = read_config(target / "classifier" / CONFIG).dynamic_batching.default_queue_policy
+    assert policy.allow_timeout_override is bounded
+    assert bounded or (policy.max_queue_size, policy.default_timeout_microseconds) == (0, 0)
 
 
-@pytest.mark.parametrize("cores", [1, 2, 3, 4, 8, 12, 16, 32, 64, 128])
+@pytest.mark.parametrize("cores", [2, 3, 4, 8, 12, 16, 32, 64, 128])
 def test_without_tuning_every_core_has_one_classifier_thread_and_no_more(cores: int) -> None:
     planned = plan_processes(ServingSettings(), cores)
     assert planned.classifiers * planned.threads == cores and planned.threads == 1
-    assert planned.tokenizers == planned.labelers == 1 + (cores - 1) // 8
+    assert planned.total == cores
+
+
+def test_one_core_has_two_processes_as_triton_s_batcher_misses_requests_with_one() -> None:
+    assert plan_processes(ServingSettings(), 1).classifiers == 2
 
 
 @pytest.mark.parametrize("cores", [1, 2, 3, 5, 8, 12, 63, 64])
@@ -222,5 +225,5 @@ def test_where_one_of_instances_and_threads_is_set_the_other_fills_the_cores_and
     by_threads = plan_processes(ServingSettings(threads=given), cores)
     assert by_threads.threads == given
     for planned in (by_instances, by_threads):
-        assert planned.classifiers * planned.threads <= max(cores, given)
-        assert min(planned.tokenizers, planned.labelers, planned.classifiers, planned.threads) >= 1
+        assert planned.classifiers * planned.threads <= max(cores, 2 * given)
+        assert min(planned.classifiers, planned.threads) >= 1

@@ -115,6 +115,12 @@ def test_a_plan_becomes_a_release_that_serving_can_read(place: Place, with_gpu: 
     assert release.id == made.release.name and "-gpu-" in release.id and release.target == "gpu"
     assert (release.repository / "classifier" / "1" / "model.plan").stat().st_size > 1_000_000
     assert not list(release.repository.rglob("*.onnx")) and not (release.repository / "classifier" / "configs").exists()
+    assert {path.name for path in release.repository.iterdir()} == {
+        "classifier", "labeler", "product_scores", "product_tagger", "tokenizer",
+    }  # fmt: skip
+    steps = text_format.Parse((release.repository / "product_tagger" / "config.pbtxt").read_text(),
+                              model_config_pb2.ModelConfig()).ensemble_scheduling.step  # fmt: skip
+    assert [step.model_name for step in steps] == ["tokenizer", "classifier", "labeler"]
     tokenizer = json.loads((release.repository / "tokenizer" / "1" / "tokenizer_settings.json").read_text())
     assert tokenizer == {"max_length": MAX_LENGTH, "pad_token_id": 0, "length_buckets": [16, MAX_LENGTH]}
     assert {shape[1] for shape in with_gpu} == {16, MAX_LENGTH}

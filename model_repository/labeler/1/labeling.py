@@ -1,0 +1,98 @@
+"""Probabilities to category and tags: thresholds, taxonomy rules, abstention.
+
+Beside this file lie `taxonomy.json` (ids in the order of the probabilities, and the categories a tag may go with) and
+`thresholds.json` ({"tags": {id: threshold}}).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of N texts.
+
+    Attributes:
+        categories: Category ids, bytes [N, 1]; b"" for an abstention.
+        category_scores: The best category's probability, float32 [N, 1].
+        tags: Tag ids, best first, b"" behind them, bytes [N, K].
+        tag_scores: Their probabilities, 0 behind them, float32 [N, K].
+        counts: How many tags each text has, int64 [N].
+    """
+
+    categories: Any
+    category_scores: Any
+    tags: Any
+    tag_scores: Any
+    counts: Any
+
+    def tensors(self, rows: slice) -> dict[str, Any]:
+        """The answer to one request: its rows, as wide as the one with the most tags, and at least one."""
+        width = max(1, int(self.counts[rows].max(initial=0)))
+        return {
+            "CATEGORY": self.categories[rows],
+            "CATEGORY_SCORE": self.category_scores[rows],
+            "TAGS": self.tags[rows, :width],
+            "TAG_SCORES": np.ascontiguousarray(self.tag_scores[rows, :width]),
+        }
+
+
+class Labeler:
+    """Names, thresholds and rules of a folder, as arrays, so that a request needs no look-up.
+
+    Args:
+        folder: Where its files lie.
+        abstain_below: A less probable category is answered as abstention.
+
+    Attributes:
+        width: C + T.
+
+    Raises:
+        ValueError: A tag has no threshold.
+    """
+
+    def __init__(self, folder: Path, abstain_below: float) -> None:
+        taxonomy = json.loads((folder / "taxonomy.json").read_text(encoding="utf-8"))
+        thresholds = json.loads((folder / "thresholds.json").read_text(encoding="utf-8"))["tags"]
+        categories = [category["id"] for category in taxonomy["categories"]]
+        tags = [tag["id"] for tag in taxonomy["tags"]]
+        missing = [tag for tag in tags if tag not in thresholds]
+        if missing:
+            raise ValueError(f"thresholds.json has no threshold for the tag {missing[0]!r}, which is in taxonomy.json")
+        self._abstain_below = abstain_below
+        self._count = len(categories)
+        self.width = len(categories) + len(tags)
+        # One name more than ids: "" stands for an abstention and for padding.
+        self._categories = np.array([*(name.encode() for name in categories), b""], dtype=object)
+        self._tags = np.array([*(name.encode() for name in tags), b""], dtype=object)
+        self._thresholds = np.array([thresholds[tag] for tag in tags], dtype=np.float32)
+        # allowed[category, tag]; the last row, for an abstention, allows all: no rule applies without a category.
+        self._allowed = np.ones((self._count + 1, len(tags)), dtype=bool)
+        for column, tag in enumerate(taxonomy["tags"]):
+            if tag.get("categories"):
+                self._allowed[:-1, column] = [name in tag["categories"] for name in categories]
+        self.label(np.zeros((1, self.width), dtype=np.float32))
+
+    def label(self, scores: Any) -> Labels:
+        """Labels of probabilities float32 [N, C + T]."""
+        best = scores[:, : self._count].argmax(axis=1)
+        best_scores = scores[np.arange(len(scores)), best]
+        category = np.where(best_scores < self._abstain_below, self._count, best)
+        tag_scores = scores[:, self._count :]
+        given = (tag_scores >= self._thresholds) & self._allowed[category]
+        counts = given.sum(axis=1)
+        shown = max(1, int(counts.max(initial=0)))
+        # Tags that are not given sort behind those that are; their places get the name "" and the score 0.
+        order = np.argsort(np.where(given, -tag_scores, 1.0), axis=1, kind="stable")[:, :shown]
+        behind = np.arange(order.shape[1]) >= counts[:, None]
+        ordered = np.where(behind, np.float32(0), np.take_along_axis(tag_scores, order, axis=1))
+        names = self._tags[np.where(behind, len(self._thresholds), order)]
+        if not names.shape[1]:  # a taxonomy without tags
+            names, ordered = np.full((len(scores), 1), b"", dtype=object), np.zeros((len(scores), 1), dtype=np.float32)
+        return Labels(self._categories[category][:, None], best_scores[:, None], names, ordered, counts)
