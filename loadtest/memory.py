@@ -65,7 +65,7 @@ class Growth:
     @property
     def share(self) -> float:
         """0.01 is 1 % more in the last minute than in the second; negative where it has become less."""
-        return self.last_minute_mib / self.second_minute_mib - 1
+        return round(self.last_minute_mib / self.second_minute_mib - 1, 5) + 0.0  # never -0
 
 
 def read_memory(pid: int) -> Sample | None:
