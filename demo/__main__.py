@@ -27,7 +27,7 @@ DEFAULTS = (
     "catalog.columns={}",
     "catalog.taxonomy=null",
     "catalog.limit=null",
-    "training.epochs=4",
+    "training.epochs=6",
     "serving.address=127.0.0.1",
 )
 

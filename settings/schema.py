@@ -60,21 +60,25 @@ class TrainingSettings(Section):
     32000 for `multilingual`, all for others."""
     base_layers: list[Annotated[int, Field(ge=0)]] | Literal["auto", "all"] = "auto"
     """Layers of the base to keep, counted from 0. `auto`: every second one for `multilingual`, all for others."""
+    base_healing_steps: Annotated[int, Field(ge=0)] = 300
+    """Steps in which a base that has lost layers learns to do without them, from the training products' texts alone; 0
+    leaves it as it was cut."""
     pooling: Literal["auto", "mean", "cls"] = "auto"
     """`auto`: mean for sentence-transformers bases, cls for others."""
     max_length: Annotated[int, Field(ge=8)] = 96
     """Tokens a text is cut at, in training and in serving."""
     epochs: Annotated[int, Field(ge=1)] = 4
     """Most passes over the training products; early stopping may end sooner."""
-    min_steps: Annotated[int, Field(ge=0)] = 300
-    """Small catalogues train for more epochs, until this many optimizer steps."""
+    min_steps: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
+    """Small catalogues train for more epochs, until this many optimizer steps. `auto`: 600 for `multilingual`, 300 for
+    others."""
     batch_size: Annotated[int, Field(ge=1)] = 32
     """Effective batch: shared among the processes under torchrun."""
     learning_rate: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
-    """Peak learning rate of the encoder; it rises during the warm-up and falls to 0 after it. `auto`: 0.0006 for
+    """Peak learning rate of the encoder; it rises during the warm-up and falls to 0 after it. `auto`: 0.0002 for
     `multilingual`, 0.00015 for others."""
     head_learning_rate: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
-    """The same for the new layer on top, which begins from nothing. `auto`: 0.005 for `multilingual`, 0.001 for
+    """The same for the new layer on top, which begins from nothing. `auto`: 0.002 for `multilingual`, 0.001 for
     others."""
     embedding_learning_rate: Annotated[float, Field(ge=0)] = 3e-4
     """The same for the vocabulary's vectors, each of which is in few batches; 0 leaves them as they are."""

@@ -36,7 +36,8 @@ from training.data import EncodedExamples, TokenDropout
 from training.errors import TrainingError
 from training.losses import ProductTaggingLoss, category_weights, prior_log_odds, tag_positive_weights
 from training.modeling_product_tagging import BertForProductTagging, ProductTaggingConfig
-from training.rates import LearningRates, learning_rates
+from training.precision import computes_in_bf16
+from training.rates import LearningRates, learning_rates, least_steps
 from training.trainer import ProductTaggingTrainer, ProgressLines
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,9 @@ MIN_VALIDATION = 200
 MOST_EVALUATIONS = 12
 SAVE_STEPS = 500
 """An interrupted run loses at most so many steps."""
+SHORT_TEXT = 128
+"""Up to so many tokens attention in single steps is quicker on a CPU than PyTorch's fused one, whose way back takes a
+quarter of a training step. Beyond, the matrices of the single steps take too much memory."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,9 @@ def fine_tune(
         TrainingError: The batch can't be shared among the processes, or a logger isn't installed.
     """
     rates = learning_rates(settings, base.name)
-    arguments = _arguments(settings, rates, len(train), len(validation), directory, logs)
+    arguments = _arguments(
+        settings, rates, least_steps(settings, base.name), len(train), len(validation), directory, logs
+    )
     resume = _find_interrupted(directory, fingerprint, arguments)
     set_seed(settings.seed)
     model = build_model(settings, base, taxonomy, train)
@@ -164,7 +170,10 @@ def build_model(
         # Dropout on attention probabilities would keep PyTorch from its fused attention.
         attention_probs_dropout_prob=0.0,
     )
-    model: BertForProductTagging = BertForProductTagging.from_pretrained(base.source, config=config)
+    fused = torch.cuda.is_available() or settings.max_length > SHORT_TEXT
+    model: BertForProductTagging = BertForProductTagging.from_pretrained(
+        base.source, config=config, attn_implementation="sdpa" if fused else "eager"
+    )
     with torch.no_grad():
         model.classifier.weight.normal_(0.0, config.initializer_range)
         model.classifier.bias.copy_(torch.from_numpy(prior_log_odds(train.labels, config.num_categories)))
@@ -173,7 +182,13 @@ def build_model(
 
 
 def _arguments(
-    settings: TrainingSettings, rates: LearningRates, num_train: int, num_validation: int, directory: Path, logs: Path
+    settings: TrainingSettings,
+    rates: LearningRates,
+    min_steps: int,
+    num_train: int,
+    num_validation: int,
+    directory: Path,
+    logs: Path,
 ) -> TrainingArguments:
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if settings.batch_size % processes:
@@ -186,7 +201,7 @@ def _arguments(
             "training.report_to is wandb, which is not installed: `pip install wandb`, or set it to tensorboard."
         )
     steps_per_epoch = math.ceil(num_train / settings.batch_size)
-    epochs = max(settings.epochs, math.ceil(settings.min_steps / steps_per_epoch))
+    epochs = max(settings.epochs, math.ceil(min_steps / steps_per_epoch))
     steps = epochs * steps_per_epoch
     interval = max(math.ceil(steps / MOST_EVALUATIONS), min(steps_per_epoch, 2 * SAVE_STEPS))
     evaluates = num_validation >= MIN_VALIDATION
@@ -213,7 +228,7 @@ def _arguments(
         report_to=settings.report_to,
         label_names=["category", "tags", "weight"],
         remove_unused_columns=False,
-        bf16=_computes_in_bf16(settings.precision),
+        bf16=computes_in_bf16(settings.precision),
         use_cpu=not torch.cuda.is_available(),
         ddp_backend=None if torch.cuda.is_available() or processes == 1 else "gloo",
         ddp_find_unused_parameters=False,
@@ -270,15 +285,3 @@ def _last_complete(directory: Path) -> str | None:
         except (OSError, ValueError):
             shutil.rmtree(last, ignore_errors=True)
     return None
-
-
-def _computes_in_bf16(precision: str) -> bool:
-    if precision != "auto":
-        return precision == "bf16"
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags

@@ -102,7 +102,7 @@ def _train(
     settings: Settings, plan: BasePlan, parts: Mapping[str, list[Example]], fingerprint: Mapping[str, Any]
 ) -> Trained | None:
     catalog, target = settings.build_dir / "catalog", settings.build_dir / "checkpoint"
-    texts = [example.text for examples in parts.values() for example in examples]
+    texts = {split: [example.text for example in examples] for split, examples in parts.items()}
     logger.info("The base is %s: %s", plan.name, plan.reason)
     base = find_or_make_base(plan, texts, settings.build_dir / "base", settings.training.max_length)
     material = _encode(

@@ -51,10 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _make(settings: Settings, directory: Path, force: bool) -> None:
     parts: dict[str, list[Example]] = {}
-    if settings.training.base == AUTO or plan_base(settings.training, {}).vocabulary is not None:
+    if settings.training.base == AUTO or plan_base(settings.training, {}).needs_texts:
         parts = {split: read_split(settings.build_dir / "catalog", split) for split in SPLITS}
     plan = plan_base(settings.training, Counter(example.lang for example in parts.get("train", ())))
-    texts = [example.text for examples in parts.values() for example in examples]
+    texts = {split: [example.text for example in examples] for split, examples in parts.items()}
     written = write_base(plan, texts, directory, force=force)
     base = resolve_base(plan.name, 1, str(directory))
     print(f"{plan.name}: {plan.reason}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from training.base.builtin import (
     MULTILINGUAL_WEIGHTS,
 )
 from training.base.errors import BaseModelError
+from training.base.healing import Healing, heal
+from training.base.levelling import level
 from training.base.packages import fetch
 from training.base.q4_file import Q4File
 from training.base.resolve import POOLING_FILE, BaseModel
@@ -29,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 def write_multilingual(
-    directory: Path, texts: Iterable[str], layers: Sequence[int] | None, vocabulary: int | None
+    directory: Path, texts: Iterable[str], layers: Sequence[int] | None, vocabulary: int | None, healing: Healing
 ) -> None:
     """Fill an empty directory with the multilingual base, fetching its packages where they are not in the cache.
 
@@ -38,6 +41,7 @@ def write_multilingual(
         texts: every text of the catalogue.
         layers: numbers of the layers to keep; None keeps all.
         vocabulary: pieces to keep, more where the texts need more; None keeps all.
+        healing: what follows where layers are left out.
 
     Raises:
         BaseModelError: a package can't be had, or there is no such layer.
@@ -51,11 +55,19 @@ def write_multilingual(
         tokenizer = pruned_tokenizer(tokenizer, pieces)
     pad_token_id = tokenizer.token_to_id(MULTILINGUAL_SPECIAL_TOKENS["pad_token"])
     encoder = source.encoder(kept_layers, pieces, pad_token_id)
+    if healing and len(kept_layers) < source.layers:
+        heal(encoder, source.encoder(range(source.layers), pieces, pad_token_id), tokenizer, pad_token_id, healing)
+    level(encoder, healing.texts, tokenizer, pad_token_id)
     _write(directory, encoder, tokenizer, MULTILINGUAL_SPECIAL_TOKENS, encoder.config.max_position_embeddings, "mean")
 
 
 def write_pruned(
-    directory: Path, base: BaseModel, texts: Iterable[str], layers: Sequence[int] | None, vocabulary: int | None
+    directory: Path,
+    base: BaseModel,
+    texts: Iterable[str],
+    layers: Sequence[int] | None,
+    vocabulary: int | None,
+    healing: Healing,
 ) -> None:
     """Fill an empty directory with a base that is there already, pruned.
 
@@ -65,6 +77,7 @@ def write_pruned(
         texts: every text of the catalogue.
         layers: numbers of the layers to keep; None keeps all.
         vocabulary: pieces to keep, more where the texts need more; None keeps all.
+        healing: what follows where layers are left out.
 
     Raises:
         BaseModelError: the base has no weights or fast tokenizer, its tokenizer's kind can't be pruned, or there is
@@ -77,8 +90,6 @@ def write_pruned(
         reason = " ".join(str(error).split())[:200]
         raise BaseModelError(f"training.base: the weights of {base.name} can't be loaded ({reason}).") from None
     kept_layers = _checked(layers, encoder.config.num_hidden_layers)
-    encoder.encoder.layer = nn.ModuleList(encoder.encoder.layer[number] for number in kept_layers)
-    encoder.config.num_hidden_layers = len(kept_layers)
     tokenizer = Tokenizer.from_str(_backend(loaded).to_str())
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -89,6 +100,9 @@ def write_pruned(
     special = {name: str(token) for name, token in loaded.special_tokens_map.items() if isinstance(token, str)}
     if "pad_token" in special:
         encoder.config.pad_token_id = tokenizer.token_to_id(special["pad_token"])
+    whole, encoder = encoder, _with_layers(encoder, kept_layers)
+    if healing and len(kept_layers) < whole.config.num_hidden_layers:
+        heal(encoder, whole, tokenizer, encoder.config.pad_token_id or 0, healing)
     _write(directory, encoder, tokenizer, special, encoder.config.max_position_embeddings, base.pooling)
 
 
@@ -101,6 +115,14 @@ def _checked(layers: Sequence[int] | None, there: int) -> list[int]:
             "order, each once."
         )
     return list(layers)
+
+
+def _with_layers(encoder: BertModel, layers: Sequence[int]) -> BertModel:
+    """A copy with some of its layers."""
+    copy = deepcopy(encoder)
+    copy.encoder.layer = nn.ModuleList(copy.encoder.layer[number] for number in layers)
+    copy.config.num_hidden_layers = len(layers)
+    return copy
 
 
 def _backend(tokenizer: PreTrainedTokenizerBase) -> Tokenizer:
