@@ -84,10 +84,10 @@ def read_memory(pid: int) -> Sample | None:
     for process in processes:
         try:
             found = _rollup(process.pid)
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             if process.pid == pid:
                 return None
-            continue  # it has just ended
+            continue  # it has ended; who started it may not have asked how yet
         except (OSError, KeyError, ValueError):
             return None  # a sum without it would be wrong
         pss += found["Pss"]

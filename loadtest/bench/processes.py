@@ -15,7 +15,8 @@ from loadtest.bench.errors import BenchError
 from loadtest.memory import read_memory
 
 SYSTEM_SHELL = "/bin/sh"
-GUARD = 'read _ || { kill -s CONT -- "-$1"; kill -s TERM "$1"; }'
+GUARD = 'read _ || { kill -s CONT -- "-$1"; kill -s TERM "$1"; sleep 15; kill -s KILL -- "-$1"; } 2>/dev/null'
+"""Who does not heed the request to end, LitServe while it is being woken for instance, is killed in the end."""
 
 
 @dataclass(frozen=True)

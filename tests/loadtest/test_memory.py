@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from loadtest import memory
@@ -48,6 +49,14 @@ def test_what_a_process_has_started_counts_as_its_own() -> None:
         assert after.judged_mib - before.judged_mib > 60
         child.communicate(b"\n")
     assert read_memory(child.pid) is None
+
+
+def test_a_process_that_has_ended_and_was_not_waited_for_counts_nothing() -> None:
+    before = read_memory(os.getpid())
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        assert wait_until(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE, 30)
+        found = read_memory(os.getpid())
+    assert before is not None and found is not None and found.processes == before.processes
 
 
 def test_it_is_read_from_the_beginning_to_the_end_of_a_block() -> None:
