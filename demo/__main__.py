@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import logging
-import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -18,6 +16,7 @@ from serving.errors import ServingError
 from serving.health import curl_command
 from serving.temporary import temporary_server
 from settings import Settings, SettingsError, add_settings_options, load_settings
+from settings.command import run_command
 from settings.render import render_settings
 
 # A place of its own: what a person has trained in build/ stays. Their catalogue's mapping would not fit the demo's.
@@ -37,23 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     add_settings_options(parser)
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    # Asked to end politely, it ends as with Ctrl-C, and takes with it what it has started.
-    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        _run(load_settings(options.config, [*DEFAULTS, *options.set]))
-    except KeyboardInterrupt:
-        print("\nStopped. The next `make demo` goes on from what is finished.", file=sys.stderr)
-        return 130
-    except (ServingError, SettingsError, StageError, TaggerError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    finally:
-        signal.signal(signal.SIGTERM, former)
-    return 0
+    return run_command(
+        lambda: _run(load_settings(options.config, [*DEFAULTS, *options.set])),
+        (ServingError, SettingsError, StageError, TaggerError),
+        stopped="Stopped. The next `make demo` goes on from what is finished.",
+    )
 
 
-def _run(settings: Settings) -> None:
+def _run(settings: Settings) -> int:
     settings.build_dir.mkdir(parents=True, exist_ok=True)
     configuration = settings.build_dir / "demo.yaml"
     configuration.write_text(render_settings(settings), encoding="utf-8")
@@ -78,6 +68,7 @@ def _run(settings: Settings) -> None:
     print(f"Serve this release: `make serve BUILD={settings.build_dir}`, and in another terminal:")
     print(f"  {curl_command(address, Settings().serving.http_port)}")
     print("Train on products of your own: `make train export serve CATALOG=shop.csv`.")
+    return 0
 
 
 @contextlib.contextmanager

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import importlib.metadata
+import json
 import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,13 @@ def _sentence(place: Path, error: OSError) -> str:
     if error.errno in _NO_SPACE:
         return f"The disk of {place} is full, or a limit on file sizes is reached: make room and measure again."
     return f"The reports can't be written into {place} ({error.strerror or error}): choose another BUILD=DIR."
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes a JSON file in one step."""
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    temporary.replace(path)
 
 
 def conditions(packages: Sequence[str]) -> dict[str, Any]:

@@ -12,7 +12,9 @@ from serving.errors import ServingError
 
 CURRENT = "current"
 MODELS = ("classifier", "product_tagger", "product_scores")
-"""What every release has; those for GPUs have a tokenizer and a labeler as well."""
+"""What every release has."""
+STEPS = ("tokenizer", "labeler")
+"""What a release for GPUs has as well: the steps around a plan, which on processors the classifier does itself."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def read_release(path: Path) -> Release:
             "Remove the folder and run `make export`."
         ) from None
     release = Release(path, manifest)
-    for model in MODELS:
+    for model in (*MODELS, *STEPS) if release.target == "gpu" else MODELS:
         if not (release.repository / model / "config.pbtxt").is_file():
             raise ServingError(
                 f"The release {path} is not complete: model_repository/{model}/config.pbtxt is missing. "

@@ -23,6 +23,7 @@ CLASSIFIER = "classifier"
 TENSORRT = "tensorrt"
 """The classifier's backend on a GPU, where the server itself runs it: no process of its own, no threads to divide."""
 LEAST_INSTANCES = 2
+"""Fewest classifier processes that `auto` starts, also on one core; `plan_processes` says why."""
 GPU_LABELERS = 4
 """Most labeler processes beside a GPU."""
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import signal
 import statistics
 import sys
 from collections.abc import Sequence
@@ -22,17 +20,18 @@ from loadtest.bench.report import (
     table,
     told_errors,
     unanswered,
-    write_json,
 )
 from loadtest.bench.run import Inputs, read_inputs, run
-from loadtest.reports import conditions
+from loadtest.reports import conditions, write_json
 from serving.errors import ServingError
 from settings import Settings, SettingsError, add_settings_options, load_settings
+from settings.command import run_command
 
 PACKAGES = (
     "torch", "transformers", "fastapi", "uvicorn", "litserve", "onnxruntime", "nvidia-pytriton", "tritonclient",
     "grpcio",
 )  # fmt: skip
+ERRORS = (BenchError, ExportError, PreparedCatalogError, ServingError, SettingsError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,22 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m loadtest.bench", description=__doc__)
     add_settings_options(parser)
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        _run(load_settings(options.config, options.set))
-    except KeyboardInterrupt:
-        print("\nStopped; nothing was written.", file=sys.stderr)
-        return 130
-    except (BenchError, ExportError, PreparedCatalogError, ServingError, SettingsError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    finally:
-        signal.signal(signal.SIGTERM, former)
-    return 0
+    return run_command(lambda: _run(load_settings(options.config, options.set)), ERRORS)
 
 
-def _run(settings: Settings) -> None:
+def _run(settings: Settings) -> int:
     inputs = read_inputs(settings)
     reports = report_place(settings.build_dir)
     facts = _facts(settings, inputs)
@@ -72,8 +59,9 @@ def _run(settings: Settings) -> None:
     )
     with told_errors(reports):
         plot(reports / "bench.png", series, who, title)
-        write_json(reports / "bench.json", as_json(series, judged, facts))
+        write_json(reports / "bench.json", as_json(series, judged, {**facts, "tuned": dict(who.tuned)}))
     print(f"Written: {reports / 'bench.json'}, {reports / 'bench.png'}")
+    return 0
 
 
 def _facts(settings: Settings, inputs: Inputs) -> dict[str, Any]:

@@ -7,32 +7,18 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import psutil
 
 from loadtest.bench.errors import BenchError
-from loadtest.memory import read_memory
+from loadtest.memory import Sample, read_memory
 
 SYSTEM_SHELL = "/bin/sh"
 GUARD = 'read _ || { kill -s CONT -- "-$1"; kill -s TERM "$1"; sleep 15; kill -s KILL -- "-$1"; } 2>/dev/null'
 """Who does not heed the request to end, LitServe while it is being woken for instance, is killed in the end."""
 
 
-@dataclass(frozen=True)
-class Memory:
-    """What a server's processes hold together.
-
-    Attributes:
-        rss_mib: The sum of what is resident of each: memory that they share counts for each of them.
-        pss_mib: The same, where shared memory counts once.
-    """
-
-    rss_mib: float
-    pss_mib: float
-
-
-def memory(pid: int) -> Memory:
+def memory(pid: int) -> Sample:
     """What a process and those it has started hold.
 
     Raises:
@@ -41,7 +27,7 @@ def memory(pid: int) -> Memory:
     sample = read_memory(pid)
     if sample is None:
         raise BenchError(f"The memory of process {pid} can't be read: it has ended, or /proc does not tell.")
-    return Memory(sample.rss_mib, sample.pss_mib)
+    return sample
 
 
 def cpu_seconds(pid: int) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -103,13 +102,6 @@ def as_json(series: Sequence[Series], figures: Sequence[Figure], facts: Mapping[
             for one in series
         ],
     }
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes the JSON file in one step."""
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
 
 
 def report_place(build: Path) -> Path:

@@ -19,13 +19,14 @@ from export.engines.plan.runtime import DEVICE, PlanRunner
 from export.errors import ExportError
 from export.gate import ParityGate
 from export.pipeline import make_workload
-from loadtest.bench.report import write_json
 from loadtest.engines.contenders import Contender, pytorch, without_failing
 from loadtest.engines.measure import measure
 from loadtest.engines.report import as_json, plot, table
+from loadtest.reports import write_json
 from serving.errors import ServingError
 from serving.releases import Release, current_release
 from settings import Settings, SettingsError, add_settings_options, load_settings
+from settings.command import run_command
 
 PLAN = "TensorRT FP16 plan"
 MISSING = 3
@@ -37,23 +38,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m loadtest.engines", description=__doc__)
     add_settings_options(parser)
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    try:
-        settings = load_settings(options.config, options.set)
-        trt, gpu = find_tensorrt(), find_gpu()
-        if trt is None or gpu is None:
-            print(
-                f"Nothing was measured, because this machine has no {lacking(trt, gpu)}: run "
-                "`make bench TARGET=gpu` where `make export TARGET=gpu` made the release."
-            )
-            return MISSING
-        return _run(settings, trt, gpu)
-    except KeyboardInterrupt:
-        print("\nStopped; nothing was written.", file=sys.stderr)
-        return 130
-    except (ExportError, ServingError, SettingsError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    return run_command(
+        lambda: _measure(load_settings(options.config, options.set)),
+        (ExportError, ServingError, SettingsError),
+        level=logging.WARNING,
+    )
+
+
+def _measure(settings: Settings) -> int:
+    trt, gpu = find_tensorrt(), find_gpu()
+    if trt is None or gpu is None:
+        print(
+            f"Nothing was measured, because this machine has no {lacking(trt, gpu)}: run "
+            "`make bench TARGET=gpu` where `make export TARGET=gpu` made the release."
+        )
+        return MISSING
+    return _run(settings, trt, gpu)
 
 
 def _run(settings: Settings, trt: TensorRT, gpu: Gpu) -> int:

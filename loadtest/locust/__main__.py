@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import logging
 import os
 import signal
 import subprocess
@@ -28,14 +27,15 @@ from loadtest.locust import memory_report
 from loadtest.locust.figures import Level, level_from_json
 from loadtest.locust.limits import broken_limits
 from loadtest.locust.plan import next_load
-from loadtest.locust.report import plot, table, verdict, write_csv, write_json
+from loadtest.locust.report import as_json, plot, table, verdict, write_csv
 from loadtest.memory import MemoryWatch, level_growth
-from loadtest.reports import ReportError, conditions, report_folder
+from loadtest.reports import ReportError, conditions, report_folder, write_json
 from loadtest.target import Target, TargetError, served
 from loadtest.texts import TextsError, describe, draw_texts
 from serving.errors import ServingError
 from serving.processes import spawn_dependent
 from settings import LoadtestSettings, Settings, SettingsError, add_settings_options, load_settings
+from settings.command import run_command
 
 SOURCES = Path(__file__).resolve().parents[2]
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
@@ -55,18 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_settings_options(parser)
     parser.add_argument("--web", action="store_true", help="with Locust's web page, where the run is started by hand")
     options = parser.parse_args(given[:place])
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        return _run(load_settings(options.config, options.set), options.web, given[place + 1 :])
-    except KeyboardInterrupt:
-        print("\nStopped; nothing was written.", file=sys.stderr)
-        return 130
-    except (*ERRORS, LocustError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    finally:
-        signal.signal(signal.SIGTERM, former)
+    return run_command(
+        lambda: _run(load_settings(options.config, options.set), options.web, given[place + 1 :]),
+        (*ERRORS, LocustError),
+    )
 
 
 def _run(settings: Settings, web: bool, more: Sequence[str]) -> int:
@@ -99,7 +91,7 @@ def _run(settings: Settings, web: bool, more: Sequence[str]) -> int:
             raise KeyboardInterrupt if stopped else LocustError(_last_words(folder))
         facts["stopped_early"] = stopped
         write_csv(folder / "levels.csv", levels)
-        write_json(folder / "levels.json", levels, facts)
+        write_json(folder / "levels.json", as_json(levels, facts))
         machine = facts["machine"]
         title = (
             f"{machine['cores']} cores, load generator included ({machine['processor']}); "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -67,10 +66,9 @@ def write_csv(path: Path, levels: Sequence[Level]) -> None:
                 writer.writerow([level.number, level.load, kind, level.seconds, *cells])
 
 
-def write_json(path: Path, levels: Sequence[Level], facts: Mapping[str, Any]) -> None:
+def as_json(levels: Sequence[Level], facts: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that was measured, and where."""
-    content = {**facts, "levels": [level_json(level) for level in levels]}
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return {**facts, "levels": [level_json(level) for level in levels]}
 
 
 def plot(path: Path, levels: Sequence[Level], limits: LoadtestSettings, title: str) -> None:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import signal
 import sys
 from collections.abc import Sequence
 
 from catalog.prepared import PreparedCatalogError
 from catalog.readers import CatalogError
 from loadtest.perf.fetch import AnalyzerError, prepare_analyzer
-from loadtest.perf.report import plot, progress_line, table, write_csv, write_json
+from loadtest.perf.report import as_json, plot, progress_line, table, write_csv
 from loadtest.perf.sweep import WINDOWS, Point, sweep, write_input
-from loadtest.reports import ReportError, conditions, report_folder
+from loadtest.reports import ReportError, conditions, report_folder, write_json
 from loadtest.target import TargetError, served
 from loadtest.texts import TextsError, describe, draw_texts
 from serving.errors import ServingError
 from settings import Settings, SettingsError, add_settings_options, load_settings
+from settings.command import run_command
 
 ERRORS = (
     AnalyzerError, CatalogError, PreparedCatalogError, ReportError, ServingError, SettingsError, TargetError,
@@ -30,18 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m loadtest.perf", description=__doc__)
     add_settings_options(parser)
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        return _run(load_settings(options.config, options.set))
-    except KeyboardInterrupt:
-        print("\nStopped; nothing was written.", file=sys.stderr)
-        return 130
-    except ERRORS as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    finally:
-        signal.signal(signal.SIGTERM, former)
+    return run_command(lambda: _run(load_settings(options.config, options.set)), ERRORS)
 
 
 def _run(settings: Settings) -> int:
@@ -82,7 +70,7 @@ def _run(settings: Settings) -> int:
             stopped = True
         (folder / "input.json").unlink()
         write_csv(folder / "perf.csv", points)
-        write_json(folder / "perf.json", points, {**facts, "stopped_early": stopped})
+        write_json(folder / "perf.json", as_json(points, {**facts, "stopped_early": stopped}))
         machine = facts["machine"]
         plot(
             folder / "perf.png",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -68,10 +67,10 @@ def write_csv(path: Path, points: Sequence[Point]) -> None:
             writer.writerow([*values, *(round(value, 4) for value in parts(point).values())])
 
 
-def write_json(path: Path, points: Sequence[Point], facts: Mapping[str, Any]) -> None:
+def as_json(points: Sequence[Point], facts: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that was measured, and where."""
     rows = [{**dataclasses.asdict(point), "parts_ms": parts(point)} for point in points]
-    path.write_text(json.dumps({**facts, "points": rows}, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return {**facts, "points": rows}
 
 
 def plot(path: Path, points: Sequence[Point], title: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,12 +12,12 @@ from typing import Any
 from catalog.prepared import PreparedCatalogError
 from catalog.readers import CatalogError
 from loadtest.interruptions import remembered
-from loadtest.reports import ReportError, conditions, report_folder
+from loadtest.reports import ReportError, conditions, report_folder, write_json
 from loadtest.texts import TextsError, describe, draw_texts
 from loadtest.tune.candidates import Candidate, Space, make_space
 from loadtest.tune.measure import Measurement
 from loadtest.tune.plot import plot
-from loadtest.tune.report import as_json, progress_line, table, write_csv, write_json
+from loadtest.tune.report import as_json, progress_line, table, write_csv
 from loadtest.tune.search import Search, SearchError
 from loadtest.tune.trials import Limits, results
 from loadtest.tune.verdict import Verdict, decide, drift
@@ -28,6 +27,7 @@ from serving.repository import usable_cores
 from serving.tuned import FILE, Tuned, read_tuned, write_tuned
 from serving.tuned import describe as values_told
 from settings import Settings, SettingsError, add_settings_options, load_settings
+from settings.command import run_command
 
 ERRORS = (
     CatalogError, PreparedCatalogError, ReportError, SearchError, ServingError, SettingsError, TextsError,
@@ -41,18 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m loadtest.tune", description=__doc__)
     add_settings_options(parser)
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        return _run(load_settings(options.config, options.set))
-    except KeyboardInterrupt:
-        print("\nStopped; nothing was written.", file=sys.stderr)
-        return 130
-    except ERRORS as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    finally:
-        signal.signal(signal.SIGTERM, former)
+    return run_command(lambda: _run(load_settings(options.config, options.set)), ERRORS, level=logging.WARNING)
 
 
 def _run(settings: Settings) -> int:

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from serving.releases import Release
-from serving.repository import CLASSIFIER, CONFIG, gpu_instances, is_gpu_repository, plan_processes, read_config
+from serving.repository import (
+    CLASSIFIER,
+    CONFIG,
+    LEAST_INSTANCES,
+    gpu_instances,
+    is_gpu_repository,
+    plan_processes,
+    read_config,
+)
 from serving.tuned import KEYS, adjustable, describe
 from settings import ServingSettings, TuneSettings
 
@@ -103,8 +111,7 @@ def make_space(tune: TuneSettings, serving: ServingSettings, release: Release, c
         instances, threads = planned.classifiers, planned.threads
     default = Candidate(instances, threads, serving.joined_batch_size, serving.queue_delay_us, serving.token_budget)
     free = adjustable(serving)
-    least = plan_processes(ServingSettings(), 1).classifiers  # no fewer than are ever started without tuning
-    divisions = _gpu_divisions(instances) if gpu else divide(cores, least)
+    divisions = _gpu_divisions(instances) if gpu else divide(cores, LEAST_INSTANCES)
     own_delay = read_config(release.repository / CLASSIFIER / CONFIG).dynamic_batching.max_queue_delay_microseconds
     wanted: list[tuple[str, list[dict[str, Any]]]] = [
         ("instances × threads", divisions),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -118,8 +117,3 @@ def as_json(
         ],
         "measurements": [dataclasses.asdict(one) for one in trials],
     }
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes the JSON file."""
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

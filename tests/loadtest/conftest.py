@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from serving.temporary import free_ports
 from settings import load_settings
 from tests.small_release import build_release, make_current
 
+SOURCES = Path(__file__).parents[2]
 RELEASE = "20260101T000000Z-cpu-aaaaaaaa"
 
 
@@ -52,3 +56,32 @@ def workplace(tmp_path: Path) -> Iterator[Workplace]:
         yield made
     finally:
         stop(load_settings(overrides=pairs))
+
+
+@contextmanager
+def command(module: str, arguments: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+    """A command as a process and a session of its own; what it says goes into pipes."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=SOURCES,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def read_until(process: subprocess.Popen[str], words: str) -> None:
+    """Reads what it says until these words come."""
+    assert process.stderr is not None
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if words in line:
+            return
+    raise AssertionError("".join(said))

@@ -22,9 +22,8 @@ from serving.control import start
 from serving.state import running_servers
 from serving.temporary import free_ports
 from settings import load_settings
-from tests.loadtest.conftest import RELEASE, Workplace
+from tests.loadtest.conftest import RELEASE, SOURCES, Workplace, command, read_until
 
-SOURCES = Path(__file__).parents[2]
 ANY_TIME = ("loadtest.max_p99_ms=100000", "loadtest.warm_up_s=0.5", "loadtest.seconds=1")
 
 
@@ -153,31 +152,8 @@ def test_at_a_constant_rate_a_server_that_stands_still_shows_in_every_request_it
     assert "ms, and loadtest.max_p99_ms is 300." in told
 
 
-@contextmanager
-def running(workplace: Workplace, *pairs: str) -> Iterator[subprocess.Popen[str]]:
-    """The command as a process of its own."""
-    command = [sys.executable, "-m", "loadtest.locust", *workplace.arguments(*ANY_TIME, *pairs)]
-    process = subprocess.Popen(command, cwd=SOURCES, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def read_until(process: subprocess.Popen[str], words: str) -> None:
-    """Reads what it says until these words come."""
-    assert process.stderr is not None
-    said = []
-    for line in process.stderr:
-        said.append(line)
-        if words in line:
-            return
-    raise AssertionError("".join(said))
-
-
 def test_ctrl_c_keeps_the_levels_that_were_measured_and_stops_the_server(workplace: Workplace) -> None:
-    with running(workplace, f"loadtest.users={[1] * 100}") as process:
+    with command("loadtest.locust", workplace.arguments(*ANY_TIME, f"loadtest.users={[1] * 100}")) as process:
         read_until(process, "1 user, gRPC, 1 text: ")
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
@@ -189,7 +165,7 @@ def test_ctrl_c_keeps_the_levels_that_were_measured_and_stops_the_server(workpla
 
 
 def test_ctrl_c_before_the_first_level_leaves_nothing(workplace: Workplace) -> None:
-    with running(workplace, "loadtest.seconds=60") as process:
+    with command("loadtest.locust", workplace.arguments(*ANY_TIME, "loadtest.seconds=60")) as process:
         read_until(process, "levels, about")
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 130

@@ -8,7 +8,8 @@ import math
 from pathlib import Path
 
 from loadtest.locust.figures import Figures, Level
-from loadtest.locust.report import plot, progress_line, table, verdict, write_csv, write_json
+from loadtest.locust.report import as_json, plot, progress_line, table, verdict, write_csv
+from loadtest.reports import write_json
 from settings import LoadtestSettings
 
 LIMITS = LoadtestSettings(mode="ramp", max_p99_ms=100)
@@ -58,7 +59,7 @@ def test_the_files_have_a_row_for_each_level_and_kind(tmp_path: Path) -> None:
         rows = list(csv.DictReader(stream))
     assert len(rows) == 7 and rows[1]["kind"] == "HTTP, 1 text" and float(rows[1]["p99_ms"]) == 12.0
     assert rows[6]["p99_ms"] == "" and rows[6]["load_is"] == "requests per second"
-    write_json(tmp_path / "levels.json", LEVELS, {"release": "r"})
+    write_json(tmp_path / "levels.json", as_json(LEVELS, {"release": "r"}))
     read = json.loads((tmp_path / "levels.json").read_text())
     assert read["release"] == "r" and read["levels"][2]["figures"][0]["p99_ms"] is None
 

@@ -27,9 +27,10 @@ from loadtest.perf.fetch import (
     prepare_analyzer,
     wheels_for,
 )
-from loadtest.perf.report import parts, plot, table, write_csv, write_json
+from loadtest.perf.report import as_json, parts, plot, table, write_csv
 from loadtest.perf.shares import Share, shares
 from loadtest.perf.sweep import Point, read_point
+from loadtest.reports import write_json
 from serving.control import start
 from serving.state import running_servers
 from settings import load_settings
@@ -164,7 +165,7 @@ def test_the_report_has_a_row_for_each_point(tmp_path: Path) -> None:
     with (tmp_path / "perf.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == 3 and rows[1]["mean_ms"] == "30.0" and rows[0]["classifier: compute ms"] == "4.0"
-    write_json(tmp_path / "perf.json", points, {"perf_analyzer": "2.51.0"})
+    write_json(tmp_path / "perf.json", as_json(points, {"perf_analyzer": "2.51.0"}))
     read = json.loads((tmp_path / "perf.json").read_text())
     assert read["perf_analyzer"] == "2.51.0" and read["points"][2]["parts_ms"]["tokenizer: queue"] == 1
     plot(tmp_path / "perf.png", points, "a title")

@@ -114,6 +114,12 @@ def test_on_the_machine_it_was_made_on_all_is_in_order(machine: GpuMachine) -> N
     assert findings["GPU memory"].told == "22,500 MiB free on NVIDIA A10; about 688 MiB needed"
 
 
+@pytest.mark.parametrize("model", ["tokenizer", "labeler"])
+def test_a_release_without_a_step_around_the_plan_is_not_complete(machine: GpuMachine, model: str) -> None:
+    (machine.release() / "model_repository" / model / CONFIG).unlink()
+    assert f"is not complete: model_repository/{model}/config.pbtxt is missing" in machine.problem("release")
+
+
 def test_another_tensorrt_is_told_with_both_versions(machine: GpuMachine) -> None:
     for old in (machine.root / "libraries").iterdir():
         old.unlink()

@@ -117,6 +117,26 @@ def test_every_vector_has_a_range_of_its_own_and_zeros_stay_zeros(tmp_path: Path
     assert (np.abs(found - right) <= 0.15 * scale).all()
 
 
+def test_behind_a_gelu_the_largest_value_tells_a_vector_s_range(tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    weight = random.normal(size=(64, 16)).astype(np.float32)
+    write_product(tmp_path / "float.onnx", weight)
+    model = onnx.load(str(tmp_path / "float.onnx"))
+    model.graph.node.insert(0, helper.make_node("Gelu", ["x"], ["gelu"]))
+    model.graph.node[1].input[0] = "gelu"
+    model.opset_import[0].version = 20  # the first with the operator
+    onnx.save(model, str(tmp_path / "gelu.onnx"))
+    assert quantize_rows(tmp_path / "gelu.onnx", tmp_path / "int8.onnx") == 1
+    assert "Abs" not in [node.op_type for node in onnx.load(str(tmp_path / "int8.onnx")).graph.node]
+    x = random.normal(size=(2, 3, 64)).astype(np.float32)
+    x[0, 0] *= 100
+    x[0, 1] = -np.abs(x[0, 1])  # nothing above 0 comes out of it
+    x[1, 2] = 0
+    found, right = run(tmp_path / "int8.onnx", x), run(tmp_path / "gelu.onnx", x)
+    gelu = np.maximum(np.abs(x).max(axis=-1, keepdims=True), 0.17)
+    assert (found[1, 2] == 0).all() and (np.abs(found - right) <= 0.15 * gelu).all()
+
+
 def test_centred_rows_are_finer_for_vectors_to_one_side_of_0(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     weight = random.normal(size=(256, 32)).astype(np.float32)

@@ -12,7 +12,8 @@ from loadtest.bench.errors import BenchError
 from loadtest.bench.figures import Figure, figures
 from loadtest.bench.measure import Load
 from loadtest.bench.plots import plot
-from loadtest.bench.report import as_json, figures_table, report_place, table, unanswered, write_json
+from loadtest.bench.report import as_json, figures_table, report_place, table, unanswered
+from loadtest.reports import write_json
 from tests.loadtest.bench.conftest import complete, contestants, series
 
 RESULTS = [

@@ -11,11 +11,11 @@ import torch
 
 from export.checkpoint import read_checkpoint
 from export.gate import checkpoint_scorer
-from loadtest.bench.report import write_json
 from loadtest.engines import __main__ as command
 from loadtest.engines.contenders import Contender, pytorch, without_failing
 from loadtest.engines.measure import WARM_UP_RUNS, Timing, measure
 from loadtest.engines.report import as_json, plot, table
+from loadtest.reports import write_json
 from tests.export.conftest import english_tokenizer, random_batch, write_checkpoint
 
 

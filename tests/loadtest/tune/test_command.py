@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +19,8 @@ from serving.releases import current_release
 from serving.state import ServerFiles, running_servers
 from serving.tuned import FILE, Tuned, write_tuned
 from settings import load_settings
-from tests.loadtest.conftest import RELEASE, Workplace
+from tests.loadtest.conftest import RELEASE, Workplace, command, read_until
 
-SOURCES = Path(__file__).parents[3]
 QUICK = (
     "serving.instances=2", "tune.clients=4", "tune.seconds=1", "tune.finalists=1", "tune.rounds=1",
     "tune.max_p99_ms=100000", "tune.max_single_growth=100", "tune.joined_batch_sizes=[]",
@@ -132,35 +127,10 @@ def test_a_candidate_is_served_without_what_was_found_before_and_beside_a_server
     assert ServerFiles.of(own).directory != ServerFiles.of(settings).directory
 
 
-@contextmanager
-def running(workplace: Workplace) -> Iterator[subprocess.Popen[str]]:
-    """The command as a process of its own, which the terminal's Ctrl-C reaches with all that it has started."""
-    command = [sys.executable, "-m", "loadtest.tune", *workplace.arguments(*QUICK)]
-    process = subprocess.Popen(
-        command, cwd=SOURCES, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def read_until(process: subprocess.Popen[str], words: str) -> None:
-    """Reads what it says until these words come."""
-    assert process.stderr is not None
-    said = []
-    for line in process.stderr:
-        said.append(line)
-        if words in line:
-            return
-    raise AssertionError("".join(said))
-
-
 def test_ctrl_c_keeps_what_was_measured_chooses_nothing_and_leaves_no_server(workplace: Workplace) -> None:
     path = found_before(workplace, token_budget=2048)
     before = path.read_text()
-    with running(workplace) as process:
+    with command("loadtest.tune", workplace.arguments(*QUICK)) as process:
         read_until(process, "left] default: ")
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
@@ -173,7 +143,7 @@ def test_ctrl_c_keeps_what_was_measured_chooses_nothing_and_leaves_no_server(wor
 
 
 def test_ctrl_c_before_the_first_figure_leaves_nothing(workplace: Workplace) -> None:
-    with running(workplace) as process:
+    with command("loadtest.tune", workplace.arguments(*QUICK)) as process:
         read_until(process, "Default: ")
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)

@@ -6,9 +6,10 @@ import csv
 import json
 from pathlib import Path
 
+from loadtest.reports import write_json
 from loadtest.tune.candidates import Candidate
 from loadtest.tune.plot import plot
-from loadtest.tune.report import as_json, progress_line, table, write_csv, write_json
+from loadtest.tune.report import as_json, progress_line, table, write_csv
 from loadtest.tune.trials import Figures, Limits, Trial, results
 
 DEFAULT = Candidate(2, 1, "auto", "auto", 512)
