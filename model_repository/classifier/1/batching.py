@@ -13,9 +13,12 @@ from typing import Any
 import numpy as np
 
 RUN_OVERHEAD_TOKENS = 7
-"""What one more run costs, in tokens: measured for a 6-layer MiniLM in INT8; larger models have a smaller one. In two
-processes that do nothing else 4 is best, in the server, where the weights leave the caches between runs, 8 to 16; each by 1
-to 3 %. With 7, less than 5 % of real titles is padding whatever the batch, with 8 no longer (docs/performance.md)."""
+"""What one more run costs, in tokens: measured for a 6-layer MiniLM in INT8; larger models have a smaller one.
+
+In two processes that do nothing else 4 is best, in the server, where the weights leave the caches between runs, 8 to
+16; each by 1 to 3 %. With 7, less than 5 % of real titles is padding whatever the batch, with 8 no longer
+(docs/performance.md).
+"""
 
 
 def plan_runs(lengths: Any, token_budget: int, overhead: int = RUN_OVERHEAD_TOKENS) -> list[Any]:
