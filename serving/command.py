@@ -11,7 +11,13 @@ from settings import ServingSettings
 
 
 def server_command(
-    triton: Triton, repository: Path, settings: ServingSettings, shm_prefix: str, *, gpu: bool = False
+    triton: Triton,
+    repository: Path,
+    settings: ServingSettings,
+    shm_prefix: str,
+    *,
+    gpu: bool = False,
+    priorities: bool = False,
 ) -> list[str]:
     """The program and its arguments.
 
@@ -21,6 +27,7 @@ def server_command(
         settings: Address, ports, time-outs.
         shm_prefix: Begins the names of the shared memory regions the server's processes talk through.
         gpu: Whether the release runs on a GPU, whose load and memory are then among the metrics.
+        priorities: Whether Triton heeds the priorities of a model's instances; it takes them in turns otherwise.
     """
     return [
         str(triton.executable),
@@ -45,6 +52,7 @@ def server_command(
         f"--metrics-address={settings.address}",
         f"--metrics-port={settings.metrics_port}",
         *([] if gpu else ["--allow-gpu-metrics=false"]),
+        *(["--rate-limit=execution_count"] if priorities else []),
         # Nobody but the server itself changes how it logs or traces.
         f"--log-verbose={int(settings.verbose)}",
     ]

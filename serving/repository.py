@@ -24,6 +24,11 @@ TENSORRT = "tensorrt"
 """The classifier's backend on a GPU, where the server itself runs it: no process of its own, no threads to divide."""
 LEAST_INSTANCES = 2
 """Fewest classifier processes that `auto` starts, also on one core; `plan_processes` says why."""
+LAST_PRIORITY = 1_000_000
+"""Triton's priority of all classifier processes but the first.
+
+Of the free ones Triton takes that with the fewest executions times its priority (rate_limiter.md of its documentation).
+"""
 GPU_LABELERS = 4
 """Most labeler processes beside a GPU."""
 
@@ -180,8 +185,20 @@ def apply_settings(config: model_config_pb2.ModelConfig, settings: ServingSettin
             config.parameters[key].string_value = value
     counts = {"tokenizer": processes.tokenizers, CLASSIFIER: processes.classifiers, "labeler": processes.labelers}
     if config.name in counts and config.backend == "python":
-        del config.instance_group[:]
-        config.instance_group.add(count=counts[config.name], kind=model_config_pb2.ModelInstanceGroup.KIND_CPU)
+        _place_instances(config, counts[config.name])
+
+
+def _place_instances(config: model_config_pb2.ModelConfig, count: int) -> None:
+    """Has so many Python processes; of those that are free, Triton takes the first as long as it is free.
+
+    In turns, each process would find that the other one's weights have taken its place in the processor's caches.
+    """
+    del config.instance_group[:]
+    group = config.instance_group.add(count=1, kind=model_config_pb2.ModelInstanceGroup.KIND_CPU)
+    group.rate_limiter.priority = 1
+    if count > 1:
+        group = config.instance_group.add(count=count - 1, kind=model_config_pb2.ModelInstanceGroup.KIND_CPU)
+        group.rate_limiter.priority = LAST_PRIORITY
 
 
 def _apply_to_plan(config: model_config_pb2.ModelConfig, settings: ServingSettings) -> None:

@@ -144,7 +144,14 @@ class Supervisor:
         self._gpu = is_gpu_repository(self._files.repository)
         logger.info("Starting Triton on release %s: %s.", release.id, processes)
         offset = self._files.log.stat().st_size
-        command = server_command(triton, self._files.repository, self._serving, self._files.shm_prefix, gpu=self._gpu)
+        command = server_command(
+            triton,
+            self._files.repository,
+            self._serving,
+            self._files.shm_prefix,
+            gpu=self._gpu,
+            priorities=not self._gpu,
+        )
         with self._files.log.open("ab") as log:
             self._process = spawn_dependent(command, server_environment(triton), log)
         self._server = ProcessId.of(self._process.pid)

@@ -148,7 +148,7 @@ def test_a_server_runs_with_it_and_its_status_tells(
     try:
         start(untouched.settings)
         classifier = read_config(ServerFiles.of(untouched.settings).repository / "classifier" / CONFIG)
-        assert classifier.instance_group[0].count == 1
+        assert [group.count for group in classifier.instance_group] == [1]
         assert classifier.parameters["threads"].string_value == "2"
         assert classifier.parameters["token_budget"].string_value == "1024"
         assert classifier.dynamic_batching.max_queue_delay_microseconds == 500
