@@ -92,6 +92,8 @@ class TrainingSettings(Section):
     """Share of the encoder's hidden numbers and of the pooled vector left out at random during training."""
     token_dropout: Share = 0.1
     """Share of the training texts' tokens hidden at random: a product is learnt by more than one word of it."""
+    token_dropout_unit: Literal["token", "word"] = "token"
+    """What is hidden at once: a token, or all tokens of a word."""
     category_loss_weight: Annotated[float, Field(ge=0)] = 1.0
     """What the category counts in the loss."""
     tag_loss_weight: Annotated[float, Field(ge=0)] = 1.0

@@ -128,7 +128,7 @@ def fine_tune(
             "classifier.": rates.head,
             WORD_EMBEDDINGS: rates.embeddings,
         },
-        token_dropout=TokenDropout.of(tokenizer, settings.token_dropout),
+        token_dropout=TokenDropout.of(tokenizer, settings.token_dropout, settings.token_dropout_unit),
         average=average,
         callbacks=callbacks,
     )
