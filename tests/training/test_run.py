@@ -234,7 +234,8 @@ def test_two_processes_take_the_same_steps_as_one(settings_for: SettingsMaker) -
     settings = settings_for()
     write_catalog(settings.build_dir / "catalog", PARTS)
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
-    subprocess.run(command(settings, *launcher), cwd=ROOT, env=environment(), check=True, capture_output=True)
+    ended = subprocess.run(command(settings, *launcher), cwd=ROOT, env=environment(), capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
     metrics = json.loads((settings.build_dir / "checkpoint" / "metrics.json").read_text())
     assert metrics["training"]["processes"] == 2
     assert metrics["training"]["steps"] == 40
