@@ -41,6 +41,8 @@ class Place:
         return f"127.0.0.1:{self.settings.serving.grpc_port}"
 
 
+FIRST_LINE = "        texts, places = read_requests(tensors)\n"
+"""What the classifier does first with a batch."""
 PlaceMaker = Callable[..., Place]
 
 
@@ -52,6 +54,14 @@ def make_place(directory: Path, **serving: object) -> Place:
     http, grpc, metrics = free_ports(3)
     values = {"http_port": http, "grpc_port": grpc, "metrics_port": metrics, "instances": 2, "threads": 1, **serving}
     return Place(Settings(build_dir=directory, serving=ServingSettings.model_validate(values)))
+
+
+def before_each_batch(place: Place, statement: str, more: str = "") -> None:
+    """Has the classifier of the release do something first for each batch; `more` stands at the end of its source."""
+    (model,) = place.releases.glob("2*/model_repository/classifier/1/model.py")
+    source = model.read_text(encoding="utf-8")
+    assert source.count(FIRST_LINE) == 1
+    model.write_text(source.replace(FIRST_LINE, f"        {statement}\n{FIRST_LINE}") + more, encoding="utf-8")
 
 
 @contextmanager

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from tests.serving.conftest import ask, make_place, running
+from tests.serving.conftest import ask, before_each_batch, make_place, running
 
-FIRST_LINE = "        texts, places = read_requests(tensors)\n"
 REQUESTS = 40
+NOTE_PROCESS = """
+
+def note_process(batches: Path) -> None:
+    import os
+
+    with batches.open("a") as file:
+        print(os.getpid(), file=file)
+"""
 
 
 def test_requests_that_come_one_after_another_are_answered_by_the_same_process(tmp_path: Path) -> None:
     place = make_place(tmp_path / "service", instances=2)
     batches = tmp_path / "batches"
-    (model,) = place.releases.glob("2*/model_repository/classifier/1/model.py")
-    source = model.read_text(encoding="utf-8")
-    assert source.count(FIRST_LINE) == 1
-    told = f"        import os\n        with open({str(batches)!r}, 'a') as file: print(os.getpid(), file=file)\n"
-    model.write_text(source.replace(FIRST_LINE, told + FIRST_LINE), encoding="utf-8")
+    before_each_batch(place, f"note_process(Path({str(batches)!r}))", NOTE_PROCESS)
     with running(place):
         batches.unlink()  # what the start asked
         for _ in range(REQUESTS):

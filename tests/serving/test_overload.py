@@ -19,12 +19,11 @@ from tritonclient.utils import InferenceServerException
 
 from client import ProductTagger, RetryPolicy
 from serving.processes import wait_until
-from tests.serving.conftest import Place, make_place, metric, running
+from tests.serving.conftest import Place, before_each_batch, make_place, metric, running
 
 QUEUE = 2
 PATIENCE = 30.0
 """Seconds after which a condition is given up; none of the tests is about how long something takes."""
-FIRST_LINE = "        texts, places = read_requests(tensors)\n"
 WAIT = """
 
 def wait_for(gate: Path) -> None:
@@ -101,11 +100,7 @@ def blocked(tmp_path: Path) -> Iterator[Blocked]:
     # Batches of one: what waits is a request, not a part of a batch.
     place = make_place(tmp_path / "build", max_queue_size=QUEUE, max_batch_size=1, instances=1)
     gate = tmp_path / "gate"
-    (model,) = place.releases.glob("2*/model_repository/classifier/1/model.py")
-    source = model.read_text()
-    assert FIRST_LINE in source
-    waiting = f"        wait_for(Path({str(gate)!r}))\n"
-    model.write_text(source.replace(FIRST_LINE, waiting + FIRST_LINE) + WAIT)
+    before_each_batch(place, f"wait_for(Path({str(gate)!r}))", WAIT)
     gate.touch()  # open while the server is tried out at its start
     with running(place):
         gate.unlink()
