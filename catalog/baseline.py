@@ -8,18 +8,16 @@ which has no spaces, in runs of one to three characters.
 from __future__ import annotations
 
 import re
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.special import expit, softmax
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.svm import LinearSVC
 
+from catalog.linear_machines import LinearMachines
 from catalog.prepared import Example
 from catalog.taxonomy import Taxonomy
 from catalog.thresholds import choose_thresholds
@@ -76,8 +74,8 @@ class LinearBaseline:
         self._regularization = regularization
         self._seed = seed
         self._vectorizer: TfidfVectorizer | None = None
-        self._category_machine = _Machines(regularization, seed)
-        self._tag_machine = _Machines(regularization, seed)
+        self._category_machine = LinearMachines(regularization, seed)
+        self._tag_machine = LinearMachines(regularization, seed)
         self._temperature = 1.0
         self._scales = np.zeros((0, 2))
 
@@ -180,39 +178,6 @@ class LinearBaseline:
         margins = self._tag_machine.margins(matrix)
         probabilities: Floats = expit(margins * self._scales[:, 0] + self._scales[:, 1]).astype(np.float32)
         return probabilities
-
-
-class _Machines:
-    """One linear support vector machine a column; a column with one class only is answered by a constant margin."""
-
-    def __init__(self, regularization: float, seed: int) -> None:
-        self._regularization = regularization
-        self._seed = seed
-        self._coefficients = np.zeros((0, 0))
-        self._intercepts = np.zeros(0)
-
-    def fit(self, matrix: csr_matrix, columns: Iterable[NDArray[np.bool_]]) -> None:
-        """Fit one machine for each column of labels, bool [N] each."""
-        coefficients, intercepts = [], []
-        for labels in columns:
-            if labels.all() or not labels.any():
-                coefficients.append(np.zeros(matrix.shape[1]))
-                intercepts.append(2.0 if labels.all() else -2.0)
-                continue
-            machine = LinearSVC(C=self._regularization, random_state=self._seed)
-            with warnings.catch_warnings():
-                # A column of a few positives stops at the iteration limit, close enough to its optimum.
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                machine.fit(matrix, labels)
-            coefficients.append(machine.coef_[0])
-            intercepts.append(float(machine.intercept_[0]))
-        self._coefficients = np.array(coefficients).reshape(len(coefficients), matrix.shape[1])
-        self._intercepts = np.array(intercepts)
-
-    def margins(self, matrix: csr_matrix) -> NDArray[np.float64]:
-        """Return the signed margin of every column, float64 [N, columns]."""
-        margins: NDArray[np.float64] = np.asarray(matrix @ self._coefficients.T) + self._intercepts
-        return margins
 
 
 def _log_loss(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:

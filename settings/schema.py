@@ -94,6 +94,9 @@ class TrainingSettings(Section):
     """Share of the training texts' tokens hidden at random: a product is learnt by more than one word of it."""
     token_dropout_unit: Literal["token", "word"] = "token"
     """What is hidden at once: a token, or all tokens of a word."""
+    ngram_buckets: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
+    """Rows for pairs of tokens in the table of n-grams that stands beside the encoder; 0: no such table. `auto`: 32768,
+    or none where the table would take more than 128 MiB."""
     category_loss_weight: Annotated[float, Field(ge=0)] = 1.0
     """What the category counts in the loss."""
     tag_loss_weight: Annotated[float, Field(ge=0)] = 1.0

@@ -1,9 +1,9 @@
-"""Makes the probabilities honest: one temperature for the categories, one curve for the tags, folded into the head.
+"""Makes the probabilities honest: one temperature for the categories, one curve for the tags, folded into the model.
 
 Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017): fine-tuned networks are too sure of themselves, and
 dividing the logits by one number fitted on held-out products mends most of it. The tags' logits get a factor and an
-offset (Platt scaling). Both are linear, so that they go into the linear layer: the checkpoint stays a plain model, and
-every engine made of it answers calibrated probabilities.
+offset (Platt scaling). What the n-gram table (`ngrams`) counts beside the encoder is fitted with them. All is linear
+and goes into the linear layer and the table: every engine made of the checkpoint answers calibrated probabilities.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize
 from scipy.special import log_softmax
 from torch import nn
 
@@ -23,7 +23,14 @@ logger = logging.getLogger(__name__)
 MIN_PRODUCTS = 200
 """Fewer validation products say too little: the fit would follow their accidents."""
 LARGEST_FACTOR = 4.0
-"""Factors stay between its inverse and itself; a validation part without errors would ask for an infinite one."""
+"""The encoder's factors stay between its inverse and itself; a validation part without errors would ask for an infinite
+one."""
+LARGEST_NGRAM_FACTOR = 8.0
+"""The n-gram table's stay between 0 and this: a support vector machine's margins are smaller than logits."""
+LARGEST_OFFSET = 4.0
+_BOUNDS = ((1 / LARGEST_FACTOR, LARGEST_FACTOR), (0.0, LARGEST_NGRAM_FACTOR))
+
+Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -31,20 +38,38 @@ class Calibration:
     """What the logits are changed by.
 
     Attributes:
-        category_factor: the category logits are multiplied by it (1 ÷ temperature).
-        tag_factor: the tag logits are multiplied by it.
+        category_factor: the encoder's category logits are multiplied by it (1 ÷ temperature).
+        tag_factor: its tag logits are multiplied by it.
         tag_offset: and this is added.
+        ngram_category_factor: the n-gram table's category logits times this are added to them.
+        ngram_tag_factor: its tag logits times this to those.
     """
 
     category_factor: float = 1.0
     tag_factor: float = 1.0
     tag_offset: float = 0.0
+    ngram_category_factor: float = 0.0
+    ngram_tag_factor: float = 0.0
 
-    def apply(self, logits: npt.NDArray[np.float32], num_categories: int) -> npt.NDArray[np.float32]:
-        """Return the calibrated logits of [N, C + T], float32."""
+    def apply(self, logits: Floats, num_categories: int, ngram_logits: Floats | None = None) -> Floats:
+        """Return the calibrated logits of [N, C + T], float32.
+
+        Args:
+            logits: the encoder's [N, C + T].
+            num_categories: C.
+            ngram_logits: the n-gram table's [N, C + T]; None where there is no such table.
+        """
         calibrated = logits * np.float32(self.category_factor)
         calibrated[:, num_categories:] = logits[:, num_categories:] * self.tag_factor + self.tag_offset
+        if ngram_logits is not None:
+            calibrated += ngram_logits * self.ngram_factors(num_categories, logits.shape[1])
         return calibrated
+
+    def ngram_factors(self, num_categories: int, num_labels: int) -> Floats:
+        """Return what the n-gram table's logit of each label is multiplied by, float32 [C + T]."""
+        factors = np.full(num_labels, self.ngram_tag_factor, dtype=np.float32)
+        factors[:num_categories] = self.ngram_category_factor
+        return factors
 
     def fold_into(self, head: nn.Linear, num_categories: int) -> None:
         """Change the head's weights [C + T, hidden] and biases [C + T] so that it answers calibrated logits."""
@@ -56,46 +81,59 @@ class Calibration:
 
 
 def fit_calibration(
-    logits: npt.NDArray[np.float32], category: npt.NDArray[np.int64], tags: npt.NDArray[np.bool_]
+    logits: Floats,
+    category: npt.NDArray[np.int64],
+    tags: npt.NDArray[np.bool_],
+    ngram_logits: Floats | None = None,
 ) -> Calibration:
     """Fit the calibration on held-out products by their log loss.
 
     Args:
-        logits: [N, C + T].
+        logits: the encoder's [N, C + T].
         category: index of the category [N].
         tags: bool [N, T].
+        ngram_logits: the n-gram table's [N, C + T]; None where there is no such table.
 
     Returns:
-        The identity where there are too few products to fit it on.
+        The identity, which leaves the n-gram table out, where there are too few products to fit it on.
     """
     if len(category) < MIN_PRODUCTS:
         logger.info("The probabilities stay as trained: %d validation products are too few.", len(category))
         return Calibration()
     num_categories = logits.shape[1] - tags.shape[1]
-    values = logits.astype(np.float64)
-    factor, tag_factor, tag_offset = 1.0, 1.0, 0.0
+    parts = [logits] if ngram_logits is None else [logits, ngram_logits]
+    # float64 [parts, N, C] and [parts, N, T]
+    of_categories, of_tags = np.split(np.stack(parts).astype(np.float64), [num_categories], axis=2)
+    category_factors, tag_factors, tag_offset = (1.0, 0.0), (1.0, 0.0), 0.0
     if num_categories > 1:
-        factor = _category_factor(values[:, :num_categories], category)
+        category_factors = _category_factors(of_categories, category)
     if tags.any():
-        tag_factor, tag_offset = _tag_curve(values[:, num_categories:], tags)
-    return Calibration(factor, tag_factor, tag_offset)
+        tag_factors, tag_offset = _tag_curve(of_tags, tags)
+    return Calibration(category_factors[0], tag_factors[0], tag_offset, category_factors[1], tag_factors[1])
 
 
-def _category_factor(logits: npt.NDArray[np.float64], category: npt.NDArray[np.int64]) -> float:
+def _category_factors(logits: npt.NDArray[np.float64], category: npt.NDArray[np.int64]) -> tuple[float, float]:
+    """Factors of the parts of [parts, N, C]; 0 for a part that isn't there."""
     rows = np.arange(len(category))
 
-    def loss(log_factor: float) -> float:
-        return -float(log_softmax(logits * np.exp(log_factor), axis=1)[rows, category].mean())
+    def loss(factors: npt.NDArray[np.float64]) -> float:
+        return -float(log_softmax(np.tensordot(factors, logits, 1), axis=1)[rows, category].mean())
 
-    bound = np.log(LARGEST_FACTOR)
-    return float(np.exp(minimize_scalar(loss, bounds=(-bound, bound), method="bounded").x))
+    found = minimize(loss, x0=[1.0, 0.0][: len(logits)], bounds=_BOUNDS[: len(logits)], method="L-BFGS-B").x
+    return _pair(found)
 
 
-def _tag_curve(logits: npt.NDArray[np.float64], tags: npt.NDArray[np.bool_]) -> tuple[float, float]:
+def _tag_curve(logits: npt.NDArray[np.float64], tags: npt.NDArray[np.bool_]) -> tuple[tuple[float, float], float]:
+    """Factors of the parts of [parts, N, T], as above, and the offset."""
+
     def loss(parameters: npt.NDArray[np.float64]) -> float:
-        shifted = logits * np.exp(parameters[0]) + parameters[1]
+        shifted = np.tensordot(parameters[:-1], logits, 1) + parameters[-1]
         return float((np.logaddexp(0.0, shifted) - shifted * tags).mean())
 
-    bound = np.log(LARGEST_FACTOR)
-    found = minimize(loss, x0=np.zeros(2), bounds=[(-bound, bound), (-2.0, 2.0)], method="L-BFGS-B").x
-    return float(np.exp(found[0])), float(found[1])
+    bounds = [*_BOUNDS[: len(logits)], (-LARGEST_OFFSET, LARGEST_OFFSET)]
+    found = minimize(loss, x0=[*[1.0, 0.0][: len(logits)], 0.0], bounds=bounds, method="L-BFGS-B").x
+    return _pair(found[:-1]), float(found[-1])
+
+
+def _pair(factors: npt.NDArray[np.float64]) -> tuple[float, float]:
+    return float(factors[0]), float(factors[1]) if len(factors) > 1 else 0.0

@@ -1,4 +1,4 @@
-"""BertForProductTagging: one BERT encoder, one linear layer, categories and tags together.
+"""BertForProductTagging: a BERT encoder with one linear layer for categories and tags, beside it a table of n-grams.
 
 The file is copied into every checkpoint (transformers' `auto_map`), so that a checkpoint loads anywhere with
 `AutoModelForSequenceClassification.from_pretrained(path, trust_remote_code=True)`: it imports nothing of this project.
@@ -15,26 +15,69 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 
 class ProductTaggingConfig(BertConfig):
-    """A BertConfig that also says how tokens are pooled and how many of the logits are categories.
+    """A BertConfig that also says how tokens are pooled, how many logits are categories, and how many rows pairs have.
 
     Args:
         pooling: `mean` (of the token vectors under the attention mask) or `cls` (the first token's vector).
         num_categories: the first C logits are the categories; the rest of `num_labels` are the tags.
+        ngram_buckets: rows of the n-gram table that pairs of tokens share; 0: there is no such table.
         classifier_dropout: dropout probability on the pooled vector.
     """
 
     model_type = "bert"
 
-    def __init__(self, pooling: str = "mean", num_categories: int = 2, **kwargs: Any) -> None:
+    def __init__(self, pooling: str = "mean", num_categories: int = 2, ngram_buckets: int = 0, **kwargs: Any) -> None:
         if pooling not in ("mean", "cls"):
             raise ValueError(f"pooling is {pooling!r}; it must be 'mean' or 'cls'.")
         super().__init__(**kwargs)
         self.pooling = pooling
         self.num_categories = num_categories
+        self.ngram_buckets = ngram_buckets
+
+
+def pair_ids(left: Any, right: Any, vocab_size: int, buckets: int) -> Any:
+    """Number pairs of neighbouring tokens: a row of the n-gram table for each, behind those of the single tokens.
+
+    Args:
+        left: token ids, int64, a torch tensor or a numpy array of any shape.
+        right: the tokens behind them, of the same kind and shape.
+        vocab_size: V, the number of single tokens.
+        buckets: B.
+
+    Returns:
+        Numbers from V to V + B - 1, of the same kind and shape. Different pairs may share one.
+    """
+    # A prime. The sum stays within 32 bits for vocabularies of up to 270,000 tokens, whatever an engine computes in.
+    return vocab_size + (left * 7919 + right) % buckets
+
+
+class NgramTable(nn.Module):
+    """What each token, and each pair of neighbouring tokens, says of the labels by itself, whatever stands around it.
+
+    A text's logits are the sum of its n-grams' rows ÷ √(their number). Pairs are hashed into a fixed number of rows, as
+    in fastText (Joulin et al., "Bag of Tricks for Efficient Text Classification", EACL 2017).
+
+    Attributes:
+        rows: float [V + B, C + T].
+    """
+
+    def __init__(self, vocab_size: int, buckets: int, num_labels: int) -> None:
+        super().__init__()
+        self.vocab_size, self.buckets = vocab_size, buckets
+        self.rows = nn.Embedding(vocab_size + buckets, num_labels)
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Return logits [batch, C + T], float, of token ids and their mask, int64 [batch, length]."""
+        pairs = pair_ids(input_ids[:, :-1], input_ids[:, 1:], self.vocab_size, self.buckets)
+        ngrams = torch.cat((input_ids, pairs), dim=1)
+        there = torch.cat((attention_mask, attention_mask[:, :-1] * attention_mask[:, 1:]), dim=1)
+        there = there.to(self.rows.weight.dtype)
+        total: torch.Tensor = (self.rows(ngrams) * there.unsqueeze(-1)).sum(dim=1)
+        return total / there.sum(dim=1, keepdim=True).clamp(min=1.0).sqrt()
 
 
 class BertForProductTagging(BertPreTrainedModel):
-    """BertModel, pooling, dropout, and one linear layer with C + T outputs."""
+    """BertModel, pooling, dropout, and one linear layer with C + T outputs, to which the n-gram table's are added."""
 
     config_class = ProductTaggingConfig
 
@@ -44,7 +87,22 @@ class BertForProductTagging(BertPreTrainedModel):
         dropout = config.hidden_dropout_prob if config.classifier_dropout is None else config.classifier_dropout
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.ngrams = None
+        if config.ngram_buckets:
+            self.ngrams = NgramTable(config.vocab_size, config.ngram_buckets, config.num_labels)
         self.post_init()
+
+    def set_ngrams(self, rows: torch.Tensor, buckets: int) -> None:
+        """Put an n-gram table beside the encoder.
+
+        Args:
+            rows: float [V + buckets, C + T].
+            buckets: how many of them are for pairs of tokens.
+        """
+        self.config.ngram_buckets = buckets
+        self.ngrams = NgramTable(self.config.vocab_size, buckets, self.config.num_labels)
+        with torch.no_grad():
+            self.ngrams.rows.weight.copy_(rows)
 
     def forward(
         self,
@@ -64,6 +122,9 @@ class BertForProductTagging(BertPreTrainedModel):
             position_ids: positions [batch, length]; 0, 1, 2 … without it.
             inputs_embeds: token vectors [batch, length, hidden] in place of `input_ids`.
             kwargs: taken for compatibility with callers of other classes, and not used.
+
+        Raises:
+            ValueError: there are no token ids, which an n-gram table is looked up by.
         """
         hidden = self.bert(
             input_ids=input_ids,
@@ -79,7 +140,13 @@ class BertForProductTagging(BertPreTrainedModel):
         else:
             mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
             pooled = (hidden * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1.0)
-        return SequenceClassifierOutput(logits=self.classifier(self.dropout(pooled)))
+        logits = self.classifier(self.dropout(pooled))
+        if self.ngrams is not None:
+            if input_ids is None:
+                raise ValueError("This model has an n-gram table, which needs input_ids; inputs_embeds alone won't do.")
+            there = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+            logits = logits + self.ngrams(input_ids, there)
+        return SequenceClassifierOutput(logits=logits)
 
 
 ProductTaggingConfig.register_for_auto_class()

@@ -25,10 +25,10 @@ from catalog.prepared import SPLITS, Example, read_split
 from catalog.publish import locked, staged_directory
 from catalog.taxonomy import Taxonomy
 from catalog.thresholds import choose_thresholds
-from settings import Settings
+from settings import Settings, TrainingSettings
 from training import plots
 from training.base import BaseModel, BasePlan, find_or_make_base, plan_base
-from training.calibration import Calibration, fit_calibration
+from training.calibration import MIN_PRODUCTS, Calibration, fit_calibration
 from training.checkpoint import digest_of, read_fingerprint, write_checkpoint
 from training.data import EncodedExamples, encode_labels
 from training.errors import TrainingError, full_disk_told
@@ -36,9 +36,14 @@ from training.evaluation import Answers, confusion
 from training.fine_tuning import FineTuned, fine_tune
 from training.inference import predict_logits, probabilities_of
 from training.measurement import HELD_OUT, answers_of, baseline_answers, count_languages, data_facts, figures
+from training.modeling_product_tagging import BertForProductTagging
+from training.ngrams import Ngrams, buckets_for, fit_ngrams
 from training.report import model_card, unread_warnings
 
 logger = logging.getLogger(__name__)
+
+CATALOG_CODE = ("baseline.py", "linear_machines.py", "thresholds.py")
+"""What of the catalogue's code decides the outcome."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,7 @@ def _train(
     )
     if int(os.environ.get("RANK", "0")) != 0:
         return None
-    calibration, thresholds, answers = _finish(fine_tuned, material)
+    calibration, thresholds, answers = _finish(settings.training, fine_tuned, material)
     metrics = {
         "training": _training_facts(settings, base, fine_tuned, calibration),
         "data": facts,
@@ -160,18 +165,20 @@ def _encode(parts: Mapping[str, list[Example]], taxonomy: Taxonomy, tokenizer: P
 
 
 def _finish(
-    fine_tuned: FineTuned, material: Material
+    settings: TrainingSettings, fine_tuned: FineTuned, material: Material
 ) -> tuple[Calibration, npt.NDArray[np.float32], dict[str, Answers]]:
-    """Calibrate the model, choose the thresholds [T], and answer the held-out parts."""
+    """Add the n-gram table, calibrate, choose the thresholds [T], and answer the held-out parts."""
+    model, labels = fine_tuned.model, material.encoded["validation"].labels
     pad, num_categories = int(material.tokenizer.pad_token_id), len(material.taxonomy.category_ids)
-    logits = {
-        split: predict_logits(fine_tuned.model, material.encoded[split], pad, f"{split} part") for split in HELD_OUT
-    }
-    labels = material.encoded["validation"].labels
-    calibration = fit_calibration(logits["validation"], labels.category, labels.tags > 0)
-    calibration.fold_into(fine_tuned.model.classifier, num_categories)
+    logits = {split: predict_logits(model, material.encoded[split], pad, f"{split} part") for split in HELD_OUT}
+    ngrams = _fit_ngrams(settings, model, material)
+    ngram_logits = {split: ngrams.logits(material.encoded[split]) if ngrams else None for split in HELD_OUT}
+    calibration = fit_calibration(logits["validation"], labels.category, labels.tags > 0, ngram_logits["validation"])
+    calibration.fold_into(model.classifier, num_categories)
+    if ngrams:
+        ngrams.put_into(model, calibration.ngram_factors(num_categories, model.config.num_labels))
     probabilities = {
-        split: probabilities_of(calibration.apply(values, num_categories), num_categories)
+        split: probabilities_of(calibration.apply(values, num_categories, ngram_logits[split]), num_categories)
         for split, values in logits.items()
     }
     thresholds = choose_thresholds(probabilities["validation"][:, num_categories:], labels.tags > 0)
@@ -180,6 +187,16 @@ def _finish(
         for split, values in probabilities.items()
     }
     return calibration, thresholds, answers
+
+
+def _fit_ngrams(settings: TrainingSettings, model: BertForProductTagging, material: Material) -> Ngrams | None:
+    """Fit the table; None where it isn't wanted, or too few validation products tell what it counts."""
+    buckets = buckets_for(settings, model.config.vocab_size, model.config.num_labels)
+    if not buckets or len(material.parts["validation"]) < MIN_PRODUCTS:
+        return None
+    num_categories = len(material.taxonomy.category_ids)
+    logger.info("Fitting the n-gram table: %d labels.", model.config.num_labels)
+    return fit_ngrams(material.encoded["train"], num_categories, model.config.vocab_size, buckets, settings.seed)
 
 
 def _measure(
@@ -204,7 +221,7 @@ def _fingerprint(settings: Settings, catalog: Path, plan: BasePlan) -> dict[str,
         "catalog": digest_of(*(catalog / f"{split}.jsonl" for split in SPLITS), catalog / "taxonomy.json"),
         "settings": settings.training.model_dump(mode="json", exclude={"report_to"}),
         "base": {"name": plan.name, **plan.fingerprint()},
-        "code": digest_of(*sorted(here.rglob("*.py")), beside / "baseline.py", beside / "thresholds.py"),
+        "code": digest_of(*sorted(here.rglob("*.py")), *(beside / name for name in CATALOG_CODE)),
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
     }
 
@@ -221,6 +238,7 @@ def _training_facts(
         "max_length": settings.training.max_length,
         **fine_tuned.facts,
         "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "ngram_buckets": fine_tuned.model.config.ngram_buckets,
         "calibration": asdict(calibration),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "versions": {

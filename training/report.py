@@ -36,9 +36,9 @@ def model_card(metrics: Mapping[str, Any], taxonomy: Taxonomy) -> str:
         "",
         "# Product tagger",
         "",
-        f"A BERT encoder ({training['base']}, {training['pooling']} pooling) with one linear layer that answers "
-        f"{len(taxonomy.categories)} categories (softmax) and {len(taxonomy.tags)} tags (a sigmoid each) of a product "
-        f"text. Categories: {names}{more}.",
+        f"A BERT encoder ({training['base']}, {training['pooling']} pooling) with one linear layer"
+        f"{_beside_the_encoder(training)} for {len(taxonomy.categories)} categories (softmax) and {len(taxonomy.tags)} "
+        f"tags (a sigmoid each) of a product text. Categories: {names}{more}.",
         "",
         f"Texts are cleaned as the catalogue stage cleans them and cut at {training['max_length']} tokens.",
         "",
@@ -116,6 +116,14 @@ def terminal_lines(metrics: Mapping[str, Any]) -> list[str]:
         title = f"coverage at {row['precision']:.0%} right"
         lines.append(f"{title:<34}{_share(row['coverage']) + ' (' + _share(baseline['coverage']) + ')':>20}")
     return lines
+
+
+def _beside_the_encoder(training: Mapping[str, Any]) -> str:
+    if not training["ngram_buckets"]:
+        return ""
+    return (
+        f", and a table of n-grams ({training['base_pieces']:,} tokens, {training['ngram_buckets']:,} rows for pairs),"
+    )
 
 
 def _headline_table(model: Mapping[str, float], baseline: Mapping[str, float]) -> list[str]:

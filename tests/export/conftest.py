@@ -29,6 +29,7 @@ from training.modeling_product_tagging import BertForProductTagging, ProductTagg
 
 POSITIONS = 48
 MAX_LENGTH = 32
+NGRAM_BUCKETS = 256
 WORDS = {
     "apparel": ("dress", "shirt", "jacket", "skirt"),
     "electronics": ("phone", "charger", "laptop", "camera"),
@@ -120,6 +121,7 @@ def write_checkpoint(
         max_position_embeddings=POSITIONS,
     )
     model = BertForProductTagging(config)
+    model.set_ngrams(torch.randn(len(tokenizer) + NGRAM_BUCKETS, len(names)) / 10, NGRAM_BUCKETS)
     _train(model, tokenizer, taxonomy, steps)
     model.save_pretrained(directory)
     tokenizer.save_pretrained(directory)

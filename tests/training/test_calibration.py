@@ -48,6 +48,32 @@ def test_the_head_answers_the_calibrated_logits_by_itself() -> None:
 def test_few_validation_products_change_nothing() -> None:
     logits, category, tags = overconfident(MIN_PRODUCTS - 1)
     assert fit_calibration(logits, category, tags) == Calibration()
+    assert fit_calibration(logits, category, tags, logits) == Calibration()
+
+
+def test_an_n_gram_table_that_knows_another_half_is_given_its_share() -> None:
+    """The truth is the sum of two parts: the encoder says one twice as loud, the table the other half as loud."""
+    random = np.random.default_rng(1)
+    encoder, table = random.normal(0, 1.5, size=(2, 4000, 5)).astype(np.float32)
+    truth = probabilities_of(encoder + table, 3).astype(np.float64)
+    category = np.array([random.choice(3, p=row[:3] / row[:3].sum()) for row in truth])
+    tags = random.random((4000, 2)) < truth[:, 3:]
+
+    calibration = fit_calibration(encoder * 2, category, tags, table / 2)
+
+    assert calibration.category_factor == pytest.approx(0.5, rel=0.1)
+    assert calibration.tag_factor == pytest.approx(0.5, rel=0.1)
+    assert calibration.ngram_category_factor == pytest.approx(2, rel=0.1)
+    assert calibration.ngram_tag_factor == pytest.approx(2, rel=0.1)
+    answered = probabilities_of(calibration.apply(encoder * 2, 3, table / 2), 3)
+    assert np.abs(answered - truth).mean() < 0.02
+
+
+def test_an_n_gram_table_that_knows_nothing_is_given_none() -> None:
+    logits, category, tags = overconfident()
+    noise = np.random.default_rng(2).normal(size=logits.shape).astype(np.float32)
+    calibration = fit_calibration(logits, category, tags, noise)
+    assert calibration.ngram_category_factor < 0.1 and calibration.ngram_tag_factor < 0.1
 
 
 def test_answers_without_an_error_do_not_lead_to_endless_confidence() -> None:

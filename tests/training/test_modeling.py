@@ -41,6 +41,33 @@ def test_padding_does_not_change_a_text_s_logits(pooling: str) -> None:
     assert torch.allclose(alone, padded, atol=1e-6)
 
 
+def with_ngrams(model: BertForProductTagging, buckets: int = 30) -> BertForProductTagging:
+    model.set_ngrams(torch.randn(50 + buckets, 5), buckets)
+    return model
+
+
+def test_the_n_gram_table_adds_the_rows_of_the_tokens_and_of_their_pairs() -> None:
+    ids = torch.tensor([[2, 7, 9]])
+    alone = tiny()(input_ids=ids).logits
+    model = with_ngrams(tiny())
+    rows = model.get_parameter("ngrams.rows.weight")
+    pairs = [50 + (2 * 7919 + 7) % 30, 50 + (7 * 7919 + 9) % 30]
+    assert torch.allclose(model(input_ids=ids).logits, alone + rows[[2, 7, 9, *pairs]].sum(dim=0) / 5**0.5, atol=1e-6)
+
+
+def test_padding_on_either_side_does_not_change_what_the_n_gram_table_adds() -> None:
+    table = with_ngrams(tiny()).ngrams
+    assert table is not None
+    alone = table(torch.tensor([[2, 7, 9, 3]]), torch.ones(1, 4, dtype=torch.long))
+    for ids, mask in (([[2, 7, 9, 3, 0, 0]], [[1, 1, 1, 1, 0, 0]]), ([[0, 0, 2, 7, 9, 3]], [[0, 0, 1, 1, 1, 1]])):
+        assert torch.allclose(table(torch.tensor(ids), torch.tensor(mask)), alone, atol=1e-6)
+
+
+def test_a_model_with_an_n_gram_table_says_that_vectors_in_place_of_tokens_won_t_do() -> None:
+    with pytest.raises(ValueError, match="n-gram table, which needs input_ids"):
+        with_ngrams(tiny())(inputs_embeds=torch.zeros(1, 3, 16))
+
+
 def test_mean_and_cls_pooling_differ() -> None:
     ids = torch.tensor([[2, 7, 9, 3]])
     assert not torch.allclose(tiny("mean")(input_ids=ids).logits, tiny("cls")(input_ids=ids).logits)
@@ -51,8 +78,8 @@ def test_an_unknown_pooling_is_refused_by_name() -> None:
         ProductTaggingConfig(pooling="max")
 
 
-def test_a_saved_model_loads_where_this_project_is_not_installed(tmp_path: Path) -> None:
-    model = tiny()
+@pytest.mark.parametrize("model", [tiny(), with_ngrams(tiny())], ids=["encoder alone", "with an n-gram table"])
+def test_a_saved_model_loads_where_this_project_is_not_installed(tmp_path: Path, model: BertForProductTagging) -> None:
     model.save_pretrained(tmp_path / "checkpoint")
     code = (
         "import sys, torch\n"

@@ -15,6 +15,7 @@ METRICS: dict[str, Any] = {
         "base": "english", "base_reason": "training.base names it.", "base_layers": 6, "base_pieces": 30522,
         "pooling": "mean", "max_length": 96, "steps": 100, "batch_size": 32, "epochs": 4.0,
         "seconds": 90.0, "device": "cpu", "precision": "bf16", "processes": 1, "threads": 2, "best_step": 75,
+        "ngram_buckets": 32768,
     },
     "data": {
         "train": 800, "validation": 100, "test": 50, "languages": {"en": 500, "zh": 300},
@@ -55,6 +56,16 @@ def test_the_card_warns_of_weak_tags_and_of_a_language_the_base_can_not_read() -
 
 def test_the_card_says_which_base_it_was_and_why() -> None:
     assert "- the base: english, 6 layers, 30,522 pieces; training.base names it." in model_card(METRICS, TAXONOMY)
+
+
+def test_the_card_says_whether_a_table_of_n_grams_stands_beside_the_encoder() -> None:
+    card = model_card(METRICS, TAXONOMY)
+    assert (
+        "A BERT encoder (english, mean pooling) with one linear layer, and a table of n-grams (30,522 tokens, 32,768 "
+        "rows for pairs), for 2 categories (softmax) and 1 tags"
+    ) in card
+    alone = model_card({**METRICS, "training": {**METRICS["training"], "ngram_buckets": 0}}, TAXONOMY)
+    assert "with one linear layer for 2 categories (softmax)" in alone
 
 
 def test_the_card_says_of_which_language_many_texts_were_cut() -> None:

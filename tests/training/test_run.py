@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from catalog.publish import locked
 from catalog.readers import CatalogError
@@ -22,6 +24,7 @@ from serving.processes import wait_until
 from settings import Settings
 from tests.training.conftest import SettingsMaker, make_products, write_catalog
 from training.errors import TrainingError
+from training.evaluation import expected_calibration_error
 from training.pipeline import Trained, train
 
 ROOT = Path(__file__).parents[2]
@@ -163,6 +166,31 @@ def test_the_labels_of_the_outputs_are_named_in_the_configuration(settings_for: 
     names = ["category/apparel", "category/food", "category/home", "tag/dress", "tag/tea", "tag/wood"]
     assert list(config["id2label"].values()) == names
     assert (config["num_categories"], config["pooling"]) == (3, "mean")
+
+
+# Beside the table an encoder that has hardly learnt: a word gives each label away, and the table finds them alone.
+@pytest.mark.parametrize(("buckets", "rate"), [("auto", 1e-4), (0, 1e-2)])
+def test_the_checkpoint_by_itself_answers_what_was_measured(
+    settings_for: SettingsMaker, buckets: int | str, rate: float
+) -> None:
+    settings = settings_for(ngram_buckets=buckets, learning_rate=rate, head_learning_rate=rate)
+    write_catalog(settings.build_dir / "catalog", PARTS)
+
+    trained = run(settings)
+
+    checkpoint = AutoModelForSequenceClassification.from_pretrained(trained.checkpoint, trust_remote_code=True)
+    tokenizer = AutoTokenizer.from_pretrained(trained.checkpoint)
+    encoded = tokenizer([row["text"] for row in PARTS["test"]], padding=True, truncation=True, return_tensors="pt")
+    with torch.inference_mode():
+        logits = checkpoint(encoded["input_ids"], encoded["attention_mask"]).logits
+    categories = [label.removeprefix("category/") for label in list(checkpoint.config.id2label.values())[:3]]
+    confidence, answers = logits[:, :3].softmax(dim=1).max(dim=1)
+    right = np.array([categories[answer] for answer in answers]) == [row["category"] for row in PARTS["test"]]
+    measured = trained.metrics["test"]
+    assert right.mean() == pytest.approx(measured["category_accuracy"])
+    assert expected_calibration_error(confidence.numpy(), right) == pytest.approx(measured["category_ece"], abs=1e-5)
+    assert checkpoint.config.ngram_buckets == trained.metrics["training"]["ngram_buckets"] == (32_768 if buckets else 0)
+    assert measured["category_accuracy"] > 0.95
 
 
 def test_a_second_run_of_the_same_does_nothing_and_a_change_trains_again(settings_for: SettingsMaker) -> None:

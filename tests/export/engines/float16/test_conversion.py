@@ -71,6 +71,7 @@ def test_it_is_half_as_large_and_answers_nearly_the_same(converted: Path, graphs
 def test_no_weight_of_the_encoder_is_left_in_float32_but_those_of_normalization(graphs: Graphs) -> None:
     model = onnx.load(str(graphs.float16))
     left = [tensor.name for tensor in model.graph.initializer if tensor.data_type == TensorProto.FLOAT]
+    left.remove("ngrams.rows.weight")  # added up behind the encoder
     assert all("LayerNorm" in name or name.startswith("classifier.") for name in left)
     sizes = [numpy_helper.to_array(tensor).nbytes for tensor in model.graph.initializer if tensor.name in left]
     assert sum(sizes) < 10_000

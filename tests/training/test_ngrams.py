@@ -1,0 +1,82 @@
+"""The n-gram table: fitted on the training part, and the same in the fit as in the model."""
+
+from __future__ import annotations
+
+import logging
+from copy import copy
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from catalog.prepared import Example
+from catalog.taxonomy import Taxonomy
+from settings import TrainingSettings
+from tests.training.conftest import make_products
+from training.base import resolve_base
+from training.data import EncodedExamples, encode_labels
+from training.inference import predict_logits
+from training.modeling_product_tagging import BertForProductTagging, ProductTaggingConfig
+from training.ngrams import BUCKETS, buckets_for, fit_ngrams
+
+BUCKETS_HERE = 512
+
+
+@pytest.fixture(scope="module")
+def examples(tiny_base: Path) -> EncodedExamples:
+    rows = [Example(row["id"], "en", row["text"], row["category"], tuple(row["tags"])) for row in make_products(120)]
+    taxonomy = Taxonomy.derive({row.category for row in rows}, {tag: 1 for row in rows for tag in row.tags})
+    tokenizer = resolve_base("tiny", 32, str(tiny_base)).tokenizer(32)
+    return EncodedExamples([row.text for row in rows], encode_labels(rows, taxonomy), tokenizer)
+
+
+def test_the_table_alone_finds_the_labels_of_products_that_a_word_gives_away(examples: EncodedExamples) -> None:
+    ngrams = fit_ngrams(examples, 3, 30522, BUCKETS_HERE, seed=13)
+    logits = ngrams.logits(examples)
+    assert (logits[:, :3].argmax(axis=1) == examples.labels.category).all()
+    assert ((logits[:, 3:] > 0) == (examples.labels.tags > 0)).all()
+
+
+def test_the_model_answers_its_own_logits_and_the_table_s_times_their_factors(
+    examples: EncodedExamples, tiny_base: Path
+) -> None:
+    torch.manual_seed(0)
+    config = ProductTaggingConfig.from_pretrained(tiny_base, num_categories=3, num_labels=6)
+    model = BertForProductTagging.from_pretrained(tiny_base, config=config)
+    alone = predict_logits(model, examples, pad_token_id=0)
+    ngrams = fit_ngrams(examples, 3, 30522, BUCKETS_HERE, seed=13)
+    factors = np.array([2, 2, 2, 0.5, 0.5, 0.5], dtype=np.float32)
+
+    ngrams.put_into(model, factors)
+
+    both = predict_logits(model, examples, pad_token_id=0)
+    assert np.allclose(both, alone + ngrams.logits(examples) * factors, atol=1e-5)
+    assert np.abs(both - alone).max() > 1
+
+
+def test_a_product_that_counts_nothing_teaches_nothing(examples: EncodedExamples) -> None:
+    ignored = examples.labels.category == 0
+    weighted = copy(examples)
+    weighted.labels = replace(examples.labels, weight=(~ignored).astype(np.float32))
+
+    ngrams = fit_ngrams(weighted, 3, 30522, BUCKETS_HERE, seed=13)
+
+    words = [
+        {token for row in np.flatnonzero(rows) for token in examples.token_ids(row)} for rows in (ignored, ~ignored)
+    ]
+    only_there = sorted(words[0] - words[1])
+    assert only_there and np.abs(ngrams.rows[only_there]).max() < 1e-6 < np.abs(ngrams.rows[sorted(words[1])]).max()
+
+
+def test_a_table_that_would_take_too_much_memory_is_left_out_and_this_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, logger="training")
+    assert buckets_for(TrainingSettings(), 32_000, 133) == BUCKETS
+    assert not caplog.messages
+    assert buckets_for(TrainingSettings(), 32_000, 2_000) == 0
+    assert "2000 labels" in caplog.text and "training.ngram_buckets=32768 makes it" in caplog.text
+    assert buckets_for(TrainingSettings(ngram_buckets=64), 32_000, 2_000) == 64
+    assert buckets_for(TrainingSettings(ngram_buckets=0), 32_000, 133) == 0
