@@ -26,7 +26,7 @@ from training.modeling_product_tagging import BertForProductTagging, pair_ids
 logger = logging.getLogger(__name__)
 
 BUCKETS = 32_768
-"""Rows for pairs. Half as many cost 0.1 points of category accuracy, twice as many gain none (docs/training.md)."""
+"""Rows for pairs. Half as many and twice as many differ from it no more than by chance (docs/training.md)."""
 LARGEST_TABLE_MIB = 128
 """`auto` leaves the table out beyond: every process that serves it holds it in memory."""
 REGULARIZATION = 1.0
