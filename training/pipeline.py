@@ -192,7 +192,11 @@ def _finish(
 def _fit_ngrams(settings: TrainingSettings, model: BertForProductTagging, material: Material) -> Ngrams | None:
     """Fit the table; None where it isn't wanted, or too few validation products tell what it counts."""
     buckets = buckets_for(settings, model.config.vocab_size, model.config.num_labels)
-    if not buckets or len(material.parts["validation"]) < MIN_PRODUCTS:
+    if not buckets:
+        return None
+    count = len(material.parts["validation"])
+    if count < MIN_PRODUCTS:
+        logger.info("No n-gram table: %d validation products are too few to tell what it counts.", count)
         return None
     num_categories = len(material.taxonomy.category_ids)
     logger.info("Fitting the n-gram table: %d labels.", model.config.num_labels)

@@ -307,6 +307,17 @@ def test_a_category_of_one_product_is_no_obstacle(settings_for: SettingsMaker) -
     assert run(settings).metrics["test"]["category_accuracy"] > 0.9
 
 
+def test_few_validation_products_leave_the_n_gram_table_out_and_this_is_told(
+    settings_for: SettingsMaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = settings_for(epochs=1, ngram_buckets=64)
+    write_catalog(settings.build_dir / "catalog", {**PARTS, "validation": make_products(199, 1000)})
+    with caplog.at_level("INFO"):
+        assert run(settings).metrics["training"]["ngram_buckets"] == 0
+    assert "No n-gram table: 199 validation products are too few to tell what it counts." in caplog.text
+    assert not any(name.startswith("ngrams.") for name in weights(settings))
+
+
 @pytest.mark.parametrize("missing", [("validation",), ("test",), ("validation", "test")])
 def test_parts_that_are_empty_are_done_without(settings_for: SettingsMaker, missing: tuple[str, ...]) -> None:
     settings = settings_for(epochs=1)
