@@ -21,7 +21,9 @@ from torch import nn
 logger = logging.getLogger(__name__)
 
 MIN_PRODUCTS = 200
-"""Fewer validation products say too little: the fit would follow their accidents."""
+"""Fewer validation products say too little of the categories: the fit would follow their accidents."""
+MIN_TAGS = 50
+"""Where the validation products carry fewer tags in all, they say too little of the tags (docs/training.md)."""
 LARGEST_FACTOR = 4.0
 """The encoder's factors stay between its inverse and itself; a validation part without errors would ask for an infinite
 one."""
@@ -65,6 +67,11 @@ class Calibration:
             calibrated += ngram_logits * self.ngram_factors(num_categories, logits.shape[1])
         return calibrated
 
+    @property
+    def uses_ngrams(self) -> bool:
+        """Whether anything is added from the n-gram table."""
+        return self.ngram_category_factor > 0 or self.ngram_tag_factor > 0
+
     def ngram_factors(self, num_categories: int, num_labels: int) -> Floats:
         """Return what the n-gram table's logit of each label is multiplied by, float32 [C + T]."""
         factors = np.full(num_labels, self.ngram_tag_factor, dtype=np.float32)
@@ -95,20 +102,22 @@ def fit_calibration(
         ngram_logits: the n-gram table's [N, C + T]; None where there is no such table.
 
     Returns:
-        The identity, which leaves the n-gram table out, where there are too few products to fit it on.
+        The identity, which takes nothing from the n-gram table, for the categories, the tags or both where the products
+        say too little of them.
     """
-    if len(category) < MIN_PRODUCTS:
-        logger.info("The probabilities stay as trained: %d validation products are too few.", len(category))
-        return Calibration()
     num_categories = logits.shape[1] - tags.shape[1]
     parts = [logits] if ngram_logits is None else [logits, ngram_logits]
     # float64 [parts, N, C] and [parts, N, T]
     of_categories, of_tags = np.split(np.stack(parts).astype(np.float64), [num_categories], axis=2)
     category_factors, tag_factors, tag_offset = (1.0, 0.0), (1.0, 0.0), 0.0
-    if num_categories > 1:
+    if len(category) < MIN_PRODUCTS:
+        logger.info("The categories' probabilities stay as trained: %d validation products are too few.", len(category))
+    elif num_categories > 1:
         category_factors = _category_factors(of_categories, category)
-    if tags.any():
+    if (carried := int(tags.sum())) >= MIN_TAGS:
         tag_factors, tag_offset = _tag_curve(of_tags, tags)
+    elif tags.shape[1]:
+        logger.info("The tags' probabilities stay as trained: the validation products carry %d, too few.", carried)
     return Calibration(category_factors[0], tag_factors[0], tag_offset, category_factors[1], tag_factors[1])
 
 

@@ -28,7 +28,7 @@ from catalog.thresholds import choose_thresholds
 from settings import Settings, TrainingSettings
 from training import plots
 from training.base import BaseModel, BasePlan, find_or_make_base, plan_base
-from training.calibration import MIN_PRODUCTS, Calibration, fit_calibration
+from training.calibration import Calibration, fit_calibration
 from training.checkpoint import digest_of, read_fingerprint, write_checkpoint
 from training.data import EncodedExamples, encode_labels
 from training.errors import TrainingError, full_disk_told
@@ -175,7 +175,7 @@ def _finish(
     ngram_logits = {split: ngrams.logits(material.encoded[split]) if ngrams else None for split in HELD_OUT}
     calibration = fit_calibration(logits["validation"], labels.category, labels.tags > 0, ngram_logits["validation"])
     calibration.fold_into(model.classifier, num_categories)
-    if ngrams:
+    if ngrams and calibration.uses_ngrams:
         ngrams.put_into(model, calibration.ngram_factors(num_categories, model.config.num_labels))
     probabilities = {
         split: probabilities_of(calibration.apply(values, num_categories, ngram_logits[split]), num_categories)
@@ -190,13 +190,9 @@ def _finish(
 
 
 def _fit_ngrams(settings: TrainingSettings, model: BertForProductTagging, material: Material) -> Ngrams | None:
-    """Fit the table; None where it isn't wanted, or too few validation products tell what it counts."""
+    """Fit the table; None where it isn't wanted, or no validation product tells what it counts."""
     buckets = buckets_for(settings, model.config.vocab_size, model.config.num_labels)
-    if not buckets:
-        return None
-    count = len(material.parts["validation"])
-    if count < MIN_PRODUCTS:
-        logger.info("No n-gram table: %d validation products are too few to tell what it counts.", count)
+    if not buckets or not material.parts["validation"]:
         return None
     num_categories = len(material.taxonomy.category_ids)
     logger.info("Fitting the n-gram table: %d labels.", model.config.num_labels)

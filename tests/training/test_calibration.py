@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from training.calibration import MIN_PRODUCTS, Calibration, fit_calibration
+from training.calibration import MIN_PRODUCTS, MIN_TAGS, Calibration, fit_calibration
 from training.evaluation import expected_calibration_error
 from training.inference import probabilities_of
 
@@ -45,10 +45,27 @@ def test_the_head_answers_the_calibrated_logits_by_itself() -> None:
     assert np.allclose(head(vectors).detach().numpy(), expected, atol=1e-6)
 
 
-def test_few_validation_products_change_nothing() -> None:
+def test_few_validation_products_leave_the_categories_as_trained_and_calibrate_the_tags_that_they_carry() -> None:
     logits, category, tags = overconfident(MIN_PRODUCTS - 1)
-    assert fit_calibration(logits, category, tags) == Calibration()
-    assert fit_calibration(logits, category, tags, logits) == Calibration()
+    calibration = fit_calibration(logits, category, tags, logits)
+    assert (calibration.category_factor, calibration.ngram_category_factor) == (1.0, 0.0)
+    calibrated = calibration.apply(logits, 3, logits)[:, 3:]
+    assert np.abs(calibrated).mean() == pytest.approx(np.abs(logits[:, 3:]).mean() / 3, rel=0.3)
+
+
+def test_few_tags_leave_the_tags_as_trained() -> None:
+    logits, category, tags = overconfident()
+    few = tags & (np.cumsum(tags).reshape(tags.shape) < MIN_TAGS)
+    assert few.sum() == MIN_TAGS - 1
+    calibration = fit_calibration(logits, category, few, logits)
+    assert (calibration.tag_factor, calibration.tag_offset, calibration.ngram_tag_factor) == (1.0, 0.0, 0.0)
+    assert calibration.category_factor == pytest.approx(1 / 3, rel=0.1)
+
+
+def test_few_products_with_few_tags_change_nothing() -> None:
+    logits, category, tags = overconfident(20)
+    calibration = fit_calibration(logits, category, tags, logits)
+    assert calibration == Calibration() and not calibration.uses_ngrams
 
 
 def test_an_n_gram_table_that_knows_another_half_is_given_its_share() -> None:

@@ -311,10 +311,11 @@ def test_few_validation_products_leave_the_n_gram_table_out_and_this_is_told(
     settings_for: SettingsMaker, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = settings_for(epochs=1, ngram_buckets=64)
-    write_catalog(settings.build_dir / "catalog", {**PARTS, "validation": make_products(199, 1000)})
+    write_catalog(settings.build_dir / "catalog", {**PARTS, "validation": make_products(49, 1000)})
     with caplog.at_level("INFO"):
         assert run(settings).metrics["training"]["ngram_buckets"] == 0
-    assert "No n-gram table: 199 validation products are too few to tell what it counts." in caplog.text
+    assert "The categories' probabilities stay as trained: 49 validation products are too few." in caplog.text
+    assert "The tags' probabilities stay as trained: the validation products carry 49, too few." in caplog.text
     assert not any(name.startswith("ngrams.") for name in weights(settings))
 
 
