@@ -8,7 +8,8 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 
-from client import TaggerError
+from product_tagger_client import TaggerError
+
 from demo.products import PRODUCTS
 from demo.stages import STAGES, StageError, run_stage
 from demo.tagging import ask, summary, table

@@ -8,9 +8,10 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from product_tagger_client import ProductTagger, TaggedProduct
+from product_tagger_client.terminal import aligned, shorten
+
 from catalog.language import detect_language
-from client import ProductTagger, TaggedProduct
-from client.terminal import aligned, shorten
 
 TIMES = 5
 _TEXT_WIDTH = 46

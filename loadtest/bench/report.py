@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from client.terminal import aligned
+from product_tagger_client.terminal import aligned
+
 from loadtest.bench.errors import BenchError
 from loadtest.bench.figures import Figure
 from loadtest.bench.measure import Series

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from client.terminal import aligned
+from product_tagger_client.terminal import aligned
+
 from loadtest.engines.measure import Timing
 
 

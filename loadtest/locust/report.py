@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from client.terminal import aligned
+from product_tagger_client.terminal import aligned
+
 from loadtest.locust.figures import Figures, Level, level_json
 from loadtest.locust.limits import best_level, broken_at
 from settings import LoadtestSettings

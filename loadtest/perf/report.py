@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from client.terminal import aligned
+from product_tagger_client.terminal import aligned
+
 from loadtest.perf.sweep import Point
 
 NAMES = {"grpc": "gRPC", "http": "HTTP"}

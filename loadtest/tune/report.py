@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from client.terminal import aligned
+from product_tagger_client.terminal import aligned
+
 from loadtest.tune.candidates import Candidate
 from loadtest.tune.trials import Figures, Limits, Result, Stage, Trial, results
 from loadtest.tune.verdict import frontier

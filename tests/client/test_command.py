@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
-from client.command import main
+from product_tagger_client.command import main
 
 if TYPE_CHECKING:
     from tests.client.conftest import Triton
+
+TAG = (sys.executable, "-m", "product_tagger_client")
 
 
 def test_texts_give_a_table_whose_columns_stand_below_each_other(
@@ -91,8 +92,18 @@ def test_on_a_terminal_a_bar_shows_rows_and_rate(triton: Triton, tmp_path: Path)
     (tmp_path / "in.csv").write_text("id,title\n" + "".join(f"{number},cotton\n" for number in range(300)))
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-    command = [sys.executable, "-m", "client", "--url", triton.grpc, "--file", "in.csv", "--output", "out.csv"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [
+        sys.executable,
+        "-m",
+        "product_tagger_client",
+        "--url",
+        triton.grpc,
+        "--file",
+        "in.csv",
+        "--output",
+        "out.csv",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "client")}
     subprocess.run(command, cwd=tmp_path, env=environment, stderr=slave, check=True)
     os.close(slave)
     shown = os.read(master, 100_000).decode()
@@ -102,8 +113,18 @@ def test_on_a_terminal_a_bar_shows_rows_and_rate(triton: Triton, tmp_path: Path)
 
 def test_interrupted_by_a_signal_it_tells_the_way_on(triton: Triton, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("id,title\n" + "".join(f"{number},cotton\n" for number in range(20_000)))
-    command = [sys.executable, "-m", "client", "--url", triton.grpc, "--file", "in.csv", "--output", "out.csv"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [
+        sys.executable,
+        "-m",
+        "product_tagger_client",
+        "--url",
+        triton.grpc,
+        "--file",
+        "in.csv",
+        "--output",
+        "out.csv",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "client")}
     for stop in ("INT", "TERM"):
         process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
         journal = tmp_path / "out.csv.tagging" / "journal.jsonl"

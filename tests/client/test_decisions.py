@@ -8,13 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from client import InvalidTextError, InvalidUrlError, ProductTagger, ProtocolError, RetryPolicy, ServerUnavailableError
-from client.conversation import Infer, Manners, Wait, tag_batch
-from client.endpoint import parse_url
-from client.errors import ServerError, TaggerTimeoutError
-from client.failures import refused
-from client.payload import read_facts, read_labels, read_products
+from product_tagger_client import (
+    InvalidTextError,
+    InvalidUrlError,
+    ProductTagger,
+    ProtocolError,
+    RetryPolicy,
+    ServerUnavailableError,
+)
+from product_tagger_client.conversation import Infer, Manners, Wait, tag_batch
+from product_tagger_client.endpoint import parse_url
+from product_tagger_client.errors import ServerError, TaggerTimeoutError
+from product_tagger_client.failures import refused
+from product_tagger_client.payload import read_facts, read_labels, read_products
 
 CONFIG: dict[str, Any] = {
     "max_batch_size": "64",
@@ -166,7 +172,8 @@ def test_scores_without_names_are_told() -> None:
 
 def test_the_client_loads_nothing_of_the_projects_other_parts_and_no_torch() -> None:
     code = (
-        "import sys, client, client.command, client.bulk.writing, client.grpc_transport, client.http_transport\n"
+        "import sys, product_tagger_client.bulk.writing, product_tagger_client.command\n"
+        "import product_tagger_client.grpc_transport, product_tagger_client.http_transport\n"
         "heavy = {'torch', 'transformers', 'pyarrow', 'pandas', 'onnxruntime', 'pydantic'}\n"
         "ours = {'catalog', 'training', 'export', 'serving', 'settings', 'loadtest'}\n"
         "print(sorted((heavy | ours) & set(sys.modules)))"

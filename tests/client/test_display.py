@@ -7,10 +7,9 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-
-from client import AsyncProductTagger, ProductTagger, TaggedProduct
-from client.command import main
-from client.display import read_display_names
+from product_tagger_client import AsyncProductTagger, ProductTagger, TaggedProduct
+from product_tagger_client.command import main
+from product_tagger_client.display import read_display_names
 
 if TYPE_CHECKING:
     from tests.client.conftest import Triton

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
-from client.bulk import BulkOptions
-from client.command import main
+from product_tagger_client.bulk import BulkOptions
+from product_tagger_client.command import main
 
 if TYPE_CHECKING:
     from tests.client.conftest import Triton

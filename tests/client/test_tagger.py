@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-
-from client import (
+from product_tagger_client import (
     AsyncProductTagger,
     InvalidTextError,
     ModelNotFoundError,
@@ -182,7 +181,7 @@ def test_a_ready_server_is_ready(asker: Asker) -> None:
 
 
 def test_an_unknown_model_has_an_error_of_its_own(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("client.conversation.TAGGER_MODEL", "nobody_knows_it")
+    monkeypatch.setattr("product_tagger_client.conversation.TAGGER_MODEL", "nobody_knows_it")
     with pytest.raises(ModelNotFoundError, match="nobody_knows_it"):
         asker.ask("tag", "text")
 

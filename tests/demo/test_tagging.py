@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from product_tagger_client import TaggerError
+from product_tagger_client.results import Tag, TaggedProduct
 
-from client import TaggerError
-from client.results import Tag, TaggedProduct
 from demo import __main__ as command
 from demo.__main__ import main
 from demo.stages import Stage, StageError, run_stage

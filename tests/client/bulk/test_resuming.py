@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from product_tagger_client import BulkError, TaggerError
+from product_tagger_client.bulk import BulkOptions, tag_file
+from product_tagger_client.bulk.journal import Journal, RunLock
 
-from client import BulkError, TaggerError
-from client.bulk import BulkOptions, tag_file
-from client.bulk.journal import Journal, RunLock
 from tests.client.bulk.conftest import Stop, left_over, stop_after, write_jsonl
 
 if TYPE_CHECKING:
@@ -62,8 +62,18 @@ def test_a_run_killed_again_and_again_ends_as_one_never_stopped(
     reference = tag_file(options(output=tmp_path / "reference.jsonl"))
     assert reference.rejects is not None
     journal = tmp_path / "out.jsonl.tagging" / "journal.jsonl"
-    command = [sys.executable, "-m", "client", "--url", triton.grpc, "--file", "in.jsonl", "--output", "out.jsonl"]
-    environment = {"PYTHONPATH": str(Path(__file__).parents[3]), "PATH": ""}
+    command = [
+        sys.executable,
+        "-m",
+        "product_tagger_client",
+        "--url",
+        triton.grpc,
+        "--file",
+        "in.jsonl",
+        "--output",
+        "out.jsonl",
+    ]
+    environment = {"PYTHONPATH": str(Path(__file__).parents[3] / "client"), "PATH": ""}
     kills = 0
     for threshold in (20_000, 150_000, 300_000):
         process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE)
@@ -155,9 +165,19 @@ def test_a_full_disk_is_a_sentence_and_what_was_done_is_kept(
         resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))
 
     done = subprocess.run(
-        [sys.executable, "-m", "client", "--url", triton.grpc, "--file", "in.jsonl", "--output", "out.jsonl"],
+        [
+            sys.executable,
+            "-m",
+            "product_tagger_client",
+            "--url",
+            triton.grpc,
+            "--file",
+            "in.jsonl",
+            "--output",
+            "out.jsonl",
+        ],
         cwd=tmp_path,
-        env={"PYTHONPATH": str(Path(__file__).parents[3]), "PATH": "", "PYTHONDONTWRITEBYTECODE": "1"},
+        env={"PYTHONPATH": str(Path(__file__).parents[3] / "client"), "PATH": "", "PYTHONDONTWRITEBYTECODE": "1"},
         preexec_fn=limit_file_sizes,
         capture_output=True,
         text=True,

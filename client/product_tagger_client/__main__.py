@@ -1,0 +1,5 @@
+"""`python -m product_tagger_client` is the command `tag`."""
+
+from .command import main
+
+raise SystemExit(main())

@@ -1,0 +1,62 @@
+"""How every command begins and ends: what it logs, what interrupts it, and what its exit status tells."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from steps.disk import full_sentence, is_disk_full, refused_sentence
+from steps.errors import ProductTaggerError
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C: 128 and the signal's number, as shells have it."""
+
+
+def run_command(
+    work: Callable[[], int],
+    *,
+    stopped: str = "Stopped; nothing was written.",
+    level: int = logging.INFO,
+) -> int:
+    """Does a command's work; SIGTERM ends it as Ctrl-C does, so that it takes with it what it has started.
+
+    What is expected to go wrong (`ProductTaggerError`, a full disk, a path that can't be used) is told as a sentence on
+    standard error, without a traceback.
+
+    Args:
+        work: Returns the exit status.
+        stopped: What is told after an interruption.
+        level: From which level on the log lines are shown.
+
+    Returns:
+        The process's exit status.
+    """
+    logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return work()
+    except KeyboardInterrupt:
+        print(f"\n{stopped}", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of the output, `head` for instance, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except ProductTaggerError as error:
+        return _told(str(error))
+    except OSError as error:
+        if is_disk_full(error):
+            return _told(full_sentence(Path(error.filename or Path.cwd())))
+        if error.filename is None:
+            raise
+        return _told(refused_sentence(error))
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
+def _told(sentence: str) -> int:
+    print(f"error: {sentence}", file=sys.stderr)
+    return 1

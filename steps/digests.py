@@ -1,0 +1,125 @@
+"""SHA-256 of files, directories and code: what tells whether something has to be made again."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+NO_CODE = ("settings", "steps")
+"""Packages that never count as code of a step: the values of settings are inputs themselves, and steps make nothing."""
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content, in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def files_digest(files: Iterable[Path], root: Path) -> str:
+    """SHA-256 over the names (relative to `root`) and contents of files, in hex; their order doesn't count."""
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(f"{path.relative_to(root).as_posix()}\0{file_digest(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def directory_digest(directory: Path) -> str:
+    """SHA-256 over the names and contents of all files below a directory, in hex."""
+    return files_digest(directory_files(directory), directory)
+
+
+def directory_files(directory: Path) -> list[Path]:
+    """All files below a directory, in order, without hidden files and what Python caches."""
+    return [
+        path
+        for path in sorted(directory.rglob("*"))
+        if path.is_file()
+        and not any(part == "__pycache__" or part.startswith(".") for part in path.relative_to(directory).parts)
+    ]
+
+
+def code_digest(*modules: str, root: Path = CHECKOUT) -> str:
+    """SHA-256 over modules and all modules of the checkout that they import, in hex.
+
+    Comments, docstrings and layout don't count, so that a mended sentence makes nothing again.
+
+    Args:
+        modules: Dotted names, for instance "training.fine_tuning".
+        root: The folder that the names begin in.
+
+    Raises:
+        FileNotFoundError: There is no such module.
+    """
+    digest = hashlib.sha256()
+    for path in code_files(*modules, root=root):
+        tree = _without_docstrings(ast.parse(path.read_text(encoding="utf-8")))
+        digest.update(f"{path.relative_to(root).as_posix()}\0{ast.dump(tree)}\n".encode())
+    return digest.hexdigest()
+
+
+def code_files(*modules: str, root: Path = CHECKOUT) -> list[Path]:
+    """The files of modules and of all modules of the checkout that they import, directly or through others, in order.
+
+    Raises:
+        FileNotFoundError: There is no such module.
+    """
+    waiting: list[Path] = []
+    for module in modules:
+        found = _module_file(module, root)
+        if found is None:
+            raise FileNotFoundError(f"There is no module {module} in {root}.")
+        waiting.append(found)
+    seen: set[Path] = set()
+    while waiting:
+        path = waiting.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        for name in _imported(ast.parse(path.read_text(encoding="utf-8"))):
+            found = None if name.split(".")[0] in NO_CODE else _module_file(name, root)
+            if found is not None:
+                waiting.append(found)
+    return sorted(seen)
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    """Dotted names that may be modules; the project imports absolutely, so relative imports don't occur."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:  # importing a.b.c runs a/__init__.py and a/b/__init__.py as well
+            parts = name.split(".")
+            yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+
+
+def _module_file(name: str, root: Path) -> Path | None:
+    path = root.joinpath(*name.split("."))
+    candidates = (path / "__init__.py", path.with_name(f"{path.name}.py"))
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            # A string that stands alone is a docstring, of a module, class, function or attribute.
+            body[:] = [
+                part
+                for part in body
+                if not (
+                    isinstance(part, ast.Expr)
+                    and isinstance(part.value, ast.Constant)
+                    and isinstance(part.value.value, str)
+                )
+            ]
+    return tree
