@@ -8,11 +8,10 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 
-from product_tagger_client import TaggerError
-
 from demo.products import PRODUCTS
 from demo.stages import STAGES, StageError, run_stage
 from demo.tagging import ask, summary, table
+from product_tagger_client import TaggerError
 from serving.errors import ServingError
 from serving.health import curl_command
 from serving.temporary import temporary_server

@@ -8,10 +8,9 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from catalog.language import detect_language
 from product_tagger_client import ProductTagger, TaggedProduct
 from product_tagger_client.terminal import aligned, shorten
-
-from catalog.language import detect_language
 
 TIMES = 5
 _TEXT_WIDTH = 46

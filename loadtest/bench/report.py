@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from product_tagger_client.terminal import aligned
-
 from loadtest.bench.errors import BenchError
 from loadtest.bench.figures import Figure
 from loadtest.bench.measure import Series
+from product_tagger_client.terminal import aligned
 
 COLUMNS = ("texts_per_second", "p50_ms", "p99_ms", "cpu_ms", "generator_cpu_ms", "rss_mib", "pss_mib")
 

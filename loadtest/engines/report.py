@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from product_tagger_client.terminal import aligned
-
 from loadtest.engines.measure import Timing
+from product_tagger_client.terminal import aligned
 
 
 def table(timings: Sequence[Timing], reference: str) -> Iterator[str]:

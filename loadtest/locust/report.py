@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from product_tagger_client.terminal import aligned
-
 from loadtest.locust.figures import Figures, Level, level_json
 from loadtest.locust.limits import best_level, broken_at
+from product_tagger_client.terminal import aligned
 from settings import LoadtestSettings
 
 

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from product_tagger_client.terminal import aligned
-
 from loadtest.perf.sweep import Point
+from product_tagger_client.terminal import aligned
 
 NAMES = {"grpc": "gRPC", "http": "HTTP"}
 

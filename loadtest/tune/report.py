@@ -8,11 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from product_tagger_client.terminal import aligned
-
 from loadtest.tune.candidates import Candidate
 from loadtest.tune.trials import Figures, Limits, Result, Stage, Trial, results
 from loadtest.tune.verdict import frontier
+from product_tagger_client.terminal import aligned
 
 _STAGES: dict[Stage, str] = {"first": "", "round": "again, ", "again": "at the end, "}
 

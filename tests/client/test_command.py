@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from product_tagger_client.command import main
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from product_tagger_client import (
     InvalidTextError,
     InvalidUrlError,

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+
 from product_tagger_client import AsyncProductTagger, ProductTagger, TaggedProduct
 from product_tagger_client.command import main
 from product_tagger_client.display import read_display_names

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from product_tagger_client.bulk.reading import count_rows, read_rows
 
 from catalog.readers import Reject, read_products
+from product_tagger_client.bulk.reading import count_rows, read_rows
 
 ROWS: list[dict[str, Any]] = [
     {"id": "plain", "title": "Cotton dress", "description": "For summer"},

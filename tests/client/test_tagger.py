@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+
 from product_tagger_client import (
     AsyncProductTagger,
     InvalidTextError,

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from product_tagger_client import TaggerError
-from product_tagger_client.results import Tag, TaggedProduct
 
 from demo import __main__ as command
 from demo.__main__ import main
 from demo.stages import Stage, StageError, run_stage
 from demo.tagging import Answer, ask, summary, table
+from product_tagger_client import TaggerError
+from product_tagger_client.results import Tag, TaggedProduct
 from serving.control import stop
 from serving.processes import wait_until
 from serving.state import running_servers

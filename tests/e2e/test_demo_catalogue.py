@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import tritonclient.grpc as triton_grpc
 import tritonclient.http as triton_http
-from product_tagger_client import AsyncProductTagger, ProductTagger, TaggedProduct
-from product_tagger_client.command import main as tag
 
 from catalog.prepared import read_split
 from catalog.taxonomy import Taxonomy
+from product_tagger_client import AsyncProductTagger, ProductTagger, TaggedProduct
+from product_tagger_client.command import main as tag
 from serving.health import curl_command
 from tests.e2e.conftest import Pipeline
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from product_tagger_client import ProductTagger
 
+from product_tagger_client import ProductTagger
 from serving.control import start, stop
 from tests.e2e.conftest import ROOT, make_pipeline
 

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 import tritonclient.grpc as triton
 import tritonclient.http as triton_http
-from product_tagger_client import ProductTagger, RetryPolicy
 from tritonclient.utils import InferenceServerException
 
+from product_tagger_client import ProductTagger, RetryPolicy
 from serving.processes import wait_until
 from tests.serving.conftest import Place, before_each_batch, make_place, metric, running
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from product_tagger_client.bulk import BulkOptions
 
 if TYPE_CHECKING:

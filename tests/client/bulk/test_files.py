@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from product_tagger_client import BulkError, ProductTagger
 from product_tagger_client.bulk import BulkOptions, tag_file
-
 from tests.client.bulk.conftest import left_over, product, read_jsonl, write_jsonl
 
 if TYPE_CHECKING:

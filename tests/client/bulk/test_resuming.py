@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from product_tagger_client import BulkError, TaggerError
 from product_tagger_client.bulk import BulkOptions, tag_file
 from product_tagger_client.bulk.journal import Journal, RunLock
-
 from tests.client.bulk.conftest import Stop, left_over, stop_after, write_jsonl
 
 if TYPE_CHECKING:
     from tests.client.conftest import Triton
+
+TAG = (sys.executable, "-m", "product_tagger_client")
 
 
 def test_a_journal_cut_anywhere_leads_to_the_same_output(options: Callable[..., BulkOptions], tmp_path: Path) -> None:
