@@ -42,7 +42,7 @@ served := $(if $(on_gpu),,$(release))
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo train export image serve start stop status tag bench loadtest perf tune test lint format clean distclean
+.PHONY: help setup demo train export image serve start stop status tag bench loadtest perf test lint format clean distclean
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=…]'
@@ -93,9 +93,6 @@ loadtest: $(ready) $(served) ## load on the running server with Locust, judged b
 
 perf: $(ready) $(served) ## where a request's time goes, by NVIDIA's perf_analyzer over both protocols
 	@$(python) -m loadtest.perf $(options)
-
-tune: $(ready) $(release) ## the serving settings that suit this machine, measured; `make serve` uses them then
-	@$(python) -m loadtest.tune $(options)
 
 test: lint ## lint, type check and all tests
 	@$(python) -m pytest $(TESTS)

@@ -7,8 +7,8 @@ import http.client
 import json
 import logging
 import socket
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from serving.health import TAGGER, Endpoint
@@ -34,7 +34,6 @@ class Target:
         started: Whether it was started for this run.
         release: What it serves, where that is known: another machine's or container's server doesn't tell.
         process: Triton's process, where it is one of this machine's.
-        tuned: What `make tune` has found and is in force; as far as is known.
     """
 
     host: str
@@ -43,7 +42,6 @@ class Target:
     started: bool
     release: str | None = None
     process: int | None = None
-    tuned: Mapping[str, int] = field(default_factory=dict)
 
     def ask(self, path: str) -> Any:
         """The answer to an HTTP GET, read as JSON.
@@ -75,7 +73,6 @@ class Target:
             "grpc_port": self.grpc_port,
             "started_for_this_run": self.started,
             "release": self.release,
-            "tuned": dict(self.tuned),
             "triton": server.get("version", ""),
             "models": models,
             "response_cache": self.cached(models),
@@ -127,4 +124,4 @@ def _known(state: ServerState) -> dict[str, Any]:
     """What a server has left on disk of itself; the number of a process is another one outside its container."""
     here = state.host in ("", socket.gethostname())
     process = state.server.pid if state.server is not None and here else None
-    return {"release": state.release, "process": process, "tuned": state.tuned}
+    return {"release": state.release, "process": process}

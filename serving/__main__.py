@@ -21,7 +21,6 @@ from serving.releases import CURRENT, list_releases
 from serving.repository import is_gpu_repository
 from serving.state import ServerFiles, running_state
 from serving.supervisor import Supervisor
-from serving.tuned import describe
 from settings import Settings, SettingsError, add_settings_options, load_settings
 
 NOT_RUNNING = 3
@@ -109,8 +108,6 @@ def _print_status(found: dict[str, Any]) -> None:
     print("{}: HTTP {}, gRPC {}, metrics {}".format(found["address"], *ports))
     if "answered" in found:
         print(f"{found['answered']:,} requests answered, {found['failed']:,} failed, {found['mean_ms']:.2f} ms each")
-    if "tuned" in found:
-        print(f"Settings that `make tune` has found are in force: {describe(found['tuned'])}")
     if found["restarts"]:
         print(f"Triton ended by itself and was started again: {found['restarts']} times")
     if "last_switch_failed" in found:

@@ -140,8 +140,6 @@ def status(settings: Settings) -> dict[str, Any] | None:
         "restarts": state.restarts,
         **endpoint.counts(),
     }
-    if state.tuned:
-        answer["tuned"] = dict(state.tuned)
     if state.problem:
         answer["last_switch_failed"] = state.problem
     try:

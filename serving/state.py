@@ -8,9 +8,9 @@ import hashlib
 import json
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from serving.errors import ServingError
@@ -101,7 +101,6 @@ class ServerState:
         problem: Why the last switch failed; empty when it didn't.
         restarts: How many times Triton ended by itself and was started anew.
         host: The name of the machine or container it runs in; the process ids are those there.
-        tuned: The settings that `make tune` has found and that are in force.
     """
 
     supervisor: ProcessId
@@ -116,7 +115,6 @@ class ServerState:
     problem: str = ""
     restarts: int = 0
     host: str = ""
-    tuned: Mapping[str, int] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Puts the state on disk in one step."""

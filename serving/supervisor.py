@@ -24,7 +24,6 @@ from serving.releases import Release, current_release, find_release
 from serving.repository import is_gpu_repository, render_repository
 from serving.state import ServerFiles, ServerState, clear_leftovers
 from serving.triton import Triton, find_triton
-from serving.tuned import InForce, apply_tuned
 from settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -67,7 +66,6 @@ class Supervisor:
         self._tail = LogTail(self._files.log)
         self._state: ServerState | None = None
         self._gpu = False
-        self._in_force = InForce(settings.serving)
 
     def run(self) -> None:
         """Serves the current release until a signal ends it: SIGTERM or SIGINT; SIGHUP switches to `current`.
@@ -125,7 +123,6 @@ class Supervisor:
             problem=problem,
             restarts=restarts,
             host=socket.gethostname(),
-            tuned=self._in_force.values,
         )
         self._state.write(self._files.state)
 
@@ -137,10 +134,7 @@ class Supervisor:
             Interrupted: A signal asked to stop meanwhile.
         """
         began = time.monotonic()
-        self._in_force = apply_tuned(self._settings, release)
-        if self._in_force.told:
-            logger.info("%s", self._in_force.told)
-        processes = render_repository(release, self._in_force.serving, self._files.repository)
+        processes = render_repository(release, self._serving, self._files.repository)
         self._gpu = is_gpu_repository(self._files.repository)
         logger.info("Starting Triton on release %s: %s.", release.id, processes)
         offset = self._files.log.stat().st_size

@@ -1,7 +1,7 @@
 """The one typed place of configuration: tagger.yaml, read and checked for every stage."""
 
 from settings.loader import SettingsError, load_settings
-from settings.measuring import BenchSettings, LoadtestSettings, PerfSettings, TuneSettings
+from settings.measuring import BenchSettings, LoadtestSettings, PerfSettings
 from settings.options import add_settings_options
 from settings.schema import (
     CatalogSettings,
@@ -23,7 +23,6 @@ __all__ = [
     "SettingsError",
     "TensorRTSettings",
     "TrainingSettings",
-    "TuneSettings",
     "add_settings_options",
     "load_settings",
 ]

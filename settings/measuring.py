@@ -1,4 +1,4 @@
-"""The settings of what measures a server: the benchmark, the load tests, the tuning."""
+"""The settings of what measures a server: the benchmark, the load tests."""
 
 from __future__ import annotations
 
@@ -76,31 +76,3 @@ class PerfSettings(Section):
     """Numbers of requests that are on their way at any time."""
     window_s: Annotated[float, Field(gt=0)] = 2.0
     """One measurement, in seconds; three are made for each protocol and number, and averaged."""
-
-
-class TuneSettings(Section):
-    """How `make tune` looks for the serving settings that suit this machine."""
-
-    minutes: Annotated[float, Field(gt=0)] = 10.0
-    """How long it may take."""
-    clients: Annotated[int, Field(ge=1)] = 32
-    """Clients that ask at once; each sends its next text when it has the answer to the last. What they get together
-    decides."""
-    protocol: Protocol = "grpc"
-    """What they speak."""
-    max_p99_ms: Annotated[float, Field(gt=0)] = 250.0
-    """Limit: 99 % of their requests take at most so long."""
-    max_single_growth: Annotated[float, Field(ge=1)] = 1.25
-    """Limit: how many times as long as with the default settings half of the requests of a single client may take."""
-    seconds: Annotated[float, Field(gt=0)] = 3.0
-    """Measured time of a candidate's first measurement, in seconds; in the rounds at the end it is twice as long."""
-    finalists: Annotated[int, Field(ge=1)] = 3
-    """So many of the best are measured again, beside the default, in turns."""
-    rounds: Annotated[int, Field(ge=1)] = 3
-    """Rounds at the end; their medians decide."""
-    joined_batch_sizes: list[Annotated[int, Field(ge=1)]] = Field(default=[8, 16, 32])
-    """Values of serving.joined_batch_size to try."""
-    queue_delays_us: list[Annotated[int, Field(ge=0)]] = Field(default=[500, 2000])
-    """Values of serving.queue_delay_us to try."""
-    token_budgets: list[Annotated[int, Field(ge=64)]] = Field(default=[256, 1024, 2048])
-    """Values of serving.token_budget to try."""

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from settings.measuring import BenchSettings, LoadtestSettings, PerfSettings, TuneSettings
+from settings.measuring import BenchSettings, LoadtestSettings, PerfSettings
 from settings.section import Port, Section, Share
 
 PRODUCT_FIELDS = (
@@ -196,8 +196,6 @@ class ServingSettings(Section):
     """A server that does not end in order within so many seconds is killed."""
     verbose: bool = False
     """Has Triton log each request."""
-    tuned: bool = True
-    """Whether what `make tune` has found for this machine (build/tuned.yaml) is used in place of the defaults."""
 
 
 class Settings(Section):
@@ -212,4 +210,3 @@ class Settings(Section):
     bench: BenchSettings = BenchSettings()
     loadtest: LoadtestSettings = LoadtestSettings()
     perf: PerfSettings = PerfSettings()
-    tune: TuneSettings = TuneSettings()

@@ -59,7 +59,7 @@ def _run(settings: Settings) -> int:
     )
     with told_errors(reports):
         plot(reports / "bench.png", series, who, title)
-        write_json(reports / "bench.json", as_json(series, judged, {**facts, "tuned": dict(who.tuned)}))
+        write_json(reports / "bench.json", as_json(series, judged, facts))
     print(f"Written: {reports / 'bench.json'}, {reports / 'bench.png'}")
     return 0
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from loadtest.bench.ceiling import BATCH, InProcess
 from loadtest.bench.measure import Load, Series, Turn
@@ -29,7 +29,6 @@ class Contestants:
         engine: The release's tokenizer and classifier, in process.
         float32: The release's tokenizer and the FP32 graph, in process.
         cores: How many there are.
-        tuned: The settings that `make tune` has found and with which this server runs.
     """
 
     grpc: System
@@ -40,7 +39,6 @@ class Contestants:
     engine: InProcess
     float32: InProcess
     cores: int
-    tuned: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def servers(self) -> tuple[System, ...]:

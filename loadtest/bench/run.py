@@ -129,7 +129,6 @@ def contestants(settings: Settings, inputs: Inputs) -> Iterator[Contestants]:
             engine=in_process("in process", None),
             float32=in_process("in process, FP32 ONNX", inputs.graph),
             cores=usable_cores(),
-            tuned=state.tuned,
         )
     shutil.rmtree(folder, ignore_errors=True)  # its logs are of interest only where something failed
 

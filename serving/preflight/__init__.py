@@ -15,7 +15,6 @@ from serving.releases import Release, current_release
 from serving.repository import plan_processes, usable_cores
 from serving.state import ServerFiles, running_state
 from serving.triton import find_official
-from serving.tuned import apply_tuned
 from settings import Settings
 
 __all__ = ["Finding", "examine", "examine_release", "require"]
@@ -40,8 +39,7 @@ def examine(settings: Settings) -> list[Finding]:
     findings += (
         [Finding("release", "problem", missing)] if release is None else examine_release(settings, release, busy)
     )
-    serving = settings.serving if release is None else apply_tuned(settings, release).serving
-    planned = plan_processes(serving, usable_cores(), gpu=release is not None and release.target == "gpu")
+    planned = plan_processes(settings.serving, usable_cores(), gpu=release is not None and release.target == "gpu")
     checks: list[tuple[str, Check]] = []
     if busy and running is not None:
         told = f"this project's server listens on them (process {running.supervisor.pid})"
@@ -66,6 +64,5 @@ def examine_release(settings: Settings, release: Release, busy: bool = False) ->
     findings = run_checks([("release", lambda: check_target(release))])
     triton = find_official()
     if release.target == "gpu" and triton is not None and findings[0].outcome != "problem":
-        serving = apply_tuned(settings, release).serving
-        findings += run_checks(gpu_checks(release, serving, triton, busy=busy))
+        findings += run_checks(gpu_checks(release, settings.serving, triton, busy=busy))
     return findings

@@ -1,1 +1,0 @@
-"""The tuning: which serving settings suit this machine, found by measuring the server itself with them."""
