@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from loadtest.bench.models import PythonModel, load_module
 from loadtest.bench.requests import grouped
@@ -79,7 +78,7 @@ class Scorer:
         folder = repository / "classifier"
         self._tokenization = load_module(folder / "1" / "tokenization.py")
         self._tokenizer = self._tokenization.TextTokenizer(folder / "1")
-        self.score: Score = self._with(open_graph(graph)) if graph else served_classifier(folder)
+        self.score: Score = self._with(open_graph(folder, graph)) if graph else served_classifier(folder)
 
     def by_length(self, texts: Sequence[str]) -> list[str]:
         """The texts, those with the fewest tokens first."""
@@ -108,11 +107,14 @@ def served_classifier(folder: Path) -> Score:
     return lambda texts: model.run({"TEXT": as_tensor(texts)}, ["SCORES"])["SCORES"]
 
 
-def open_graph(path: Path) -> Classify:
-    """An ONNX graph in ONNX Runtime, on one thread; a batch is one run, padded to its longest."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+def open_graph(folder: Path, path: Path) -> Classify:
+    """An ONNX graph on one thread, in a session like that of the served classifier; a batch is one run.
+
+    Args:
+        folder: The classifier's folder of a release; it says how a session is opened.
+        path: The graph.
+    """
+    session = load_module(folder / "1" / "session.py").open_session(path, 1)
     return lambda ids, mask: session.run(["SCORES"], {"input_ids": ids, "attention_mask": mask})[0]
 
 

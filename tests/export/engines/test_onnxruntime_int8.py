@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -19,6 +18,7 @@ from export.served import served_module
 from tests.export.conftest import Place, make_workload, random_batch
 
 VOCABULARY = 30_000
+WITHOUT_VNNI = "flags : fpu sse4_2 avx2"
 
 
 @pytest.fixture(scope="module")
@@ -54,24 +54,35 @@ def test_all_products_of_weights_are_in_int8_and_the_variant_values_keeps_those_
 
 
 def test_the_exact_kernels_answer_what_the_quick_ones_do(exported: Place, tmp_path: Path) -> None:
-    (tmp_path / "old").write_text("flags : fpu sse4_2 avx2")
+    (tmp_path / "cpuinfo").write_text(WITHOUT_VNNI)
     path = exported.build / "engines" / "cpu" / "fast" / "model.onnx"
     session = served_module("session")
-    assert session.overflows(tmp_path / "old")
     ids, mask = random_batch([20, 6], VOCABULARY)
     feed = {"input_ids": ids, "attention_mask": mask}
-    exact = session.open_session(path, 1, tmp_path / "old").run(["SCORES"], feed)[0]
-    if session.overflows(Path("/proc/cpuinfo")):
-        quick = exact
-    else:
-        quick = session.open_session(path, 1).run(["SCORES"], feed)[0]
-    np.testing.assert_allclose(exact, quick, atol=1e-5)
+    exact, own = (
+        session.open_session(path, 1, processors).run(["SCORES"], feed)[0]
+        for processors in (tmp_path / "cpuinfo", session.PROCESSORS)
+    )
+    np.testing.assert_allclose(exact, own, atol=1e-5)
+
+
+def takes_exact_kernels(processors: Path) -> bool:
+    session = served_module("session")
+    try:
+        return bool(session.session_options(1, processors).get_session_config_entry(session.EXACT_KERNELS) == "1")
+    except RuntimeError:  # the option is not set
+        return False
+
+
+def test_a_processor_whose_sums_overflow_takes_the_exact_kernels(tmp_path: Path) -> None:
+    (tmp_path / "cpuinfo").write_text(WITHOUT_VNNI)
+    assert takes_exact_kernels(tmp_path / "cpuinfo")
 
 
 @pytest.mark.parametrize("feature", ["avx512_vnni", "avx_vnni", "amx_int8"])
 def test_a_processor_with_wide_sums_takes_the_quick_kernels(tmp_path: Path, feature: str) -> None:
-    (tmp_path / "new").write_text(f"flags : fpu avx2 {feature}")
-    assert not served_module("session").overflows(tmp_path / "new")
+    (tmp_path / "cpuinfo").write_text(f"{WITHOUT_VNNI} {feature}")
+    assert not takes_exact_kernels(tmp_path / "cpuinfo")
 
 
 def test_a_processor_that_can_t_be_asked_takes_the_exact_kernels(tmp_path: Path) -> None:
@@ -95,14 +106,25 @@ def write_product(path: Path, weight: npt.NDArray[np.float32]) -> None:
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), str(path))
 
 
-def run(path: Path, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+@pytest.fixture(params=["this processor", "a processor without VNNI"])
+def processors(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """What tells the processor's features. Without VNNI the exact kernels are taken, which every processor has."""
+    if request.param == "this processor":
+        return Path("/proc/cpuinfo")
+    (tmp_path / "cpuinfo").write_text(WITHOUT_VNNI)
+    return tmp_path / "cpuinfo"
+
+
+def run(path: Path, x: npt.NDArray[np.float32], processors: Path) -> npt.NDArray[np.float32]:
+    session = served_module("session").open_session(path, 1, processors)
     answer: npt.NDArray[np.float32] = session.run(["y"], {"x": x})[0]
     return answer
 
 
 @pytest.mark.parametrize("centred", [False, True])
-def test_every_vector_has_a_range_of_its_own_and_zeros_stay_zeros(tmp_path: Path, centred: bool) -> None:
+def test_every_vector_has_a_range_of_its_own_and_zeros_stay_zeros(
+    tmp_path: Path, centred: bool, processors: Path
+) -> None:
     random = np.random.default_rng(0)
     weight = random.normal(size=(64, 16)).astype(np.float32)
     weight[:, 3] = 0  # a column without weights has no range either
@@ -111,13 +133,13 @@ def test_every_vector_has_a_range_of_its_own_and_zeros_stay_zeros(tmp_path: Path
     x[1, 2] = 0
     write_product(tmp_path / "float.onnx", weight)
     assert quantize_rows(tmp_path / "float.onnx", tmp_path / "int8.onnx", centred=centred) == 1
-    found, right = run(tmp_path / "int8.onnx", x), x @ weight
+    found, right = run(tmp_path / "int8.onnx", x, processors), x @ weight
     assert (found[1, 2] == 0).all() and (found[..., 3] == 0).all()
     scale = np.abs(x).max(axis=-1, keepdims=True)
     assert (np.abs(found - right) <= 0.15 * scale).all()
 
 
-def test_behind_a_gelu_the_largest_value_tells_a_vector_s_range(tmp_path: Path) -> None:
+def test_behind_a_gelu_the_largest_value_tells_a_vector_s_range(tmp_path: Path, processors: Path) -> None:
     random = np.random.default_rng(2)
     weight = random.normal(size=(64, 16)).astype(np.float32)
     write_product(tmp_path / "float.onnx", weight)
@@ -132,12 +154,12 @@ def test_behind_a_gelu_the_largest_value_tells_a_vector_s_range(tmp_path: Path) 
     x[0, 0] *= 100
     x[0, 1] = -np.abs(x[0, 1])  # nothing above 0 comes out of it
     x[1, 2] = 0
-    found, right = run(tmp_path / "int8.onnx", x), run(tmp_path / "gelu.onnx", x)
+    found, right = run(tmp_path / "int8.onnx", x, processors), run(tmp_path / "gelu.onnx", x, processors)
     gelu = np.maximum(np.abs(x).max(axis=-1, keepdims=True), 0.17)
     assert (found[1, 2] == 0).all() and (np.abs(found - right) <= 0.15 * gelu).all()
 
 
-def test_centred_rows_are_finer_for_vectors_to_one_side_of_0(tmp_path: Path) -> None:
+def test_centred_rows_are_finer_for_vectors_to_one_side_of_0(tmp_path: Path, processors: Path) -> None:
     random = np.random.default_rng(0)
     weight = random.normal(size=(256, 32)).astype(np.float32)
     x = np.maximum(random.normal(size=(1, 50, 256)), 0).astype(np.float32)  # half of it exactly 0, as behind a ReLU
@@ -145,16 +167,16 @@ def test_centred_rows_are_finer_for_vectors_to_one_side_of_0(tmp_path: Path) -> 
     errors = {}
     for centred in (False, True):
         quantize_rows(tmp_path / "float.onnx", tmp_path / "int8.onnx", centred=centred)
-        errors[centred] = np.abs(run(tmp_path / "int8.onnx", x) - x @ weight).mean()
+        errors[centred] = np.abs(run(tmp_path / "int8.onnx", x, processors) - x @ weight).mean()
     assert errors[True] < errors[False]
 
 
-def test_a_product_that_is_kept_is_as_it_was(tmp_path: Path) -> None:
+def test_a_product_that_is_kept_is_as_it_was(tmp_path: Path, processors: Path) -> None:
     weight = np.eye(4, dtype=np.float32)
     write_product(tmp_path / "float.onnx", weight)
     assert quantize_rows(tmp_path / "float.onnx", tmp_path / "kept.onnx", keep=lambda name: name == "product") == 0
     x = np.random.default_rng(1).normal(size=(1, 2, 4)).astype(np.float32)
-    np.testing.assert_array_equal(run(tmp_path / "kept.onnx", x), x)
+    np.testing.assert_array_equal(run(tmp_path / "kept.onnx", x, processors), x)
 
 
 def test_a_graph_without_products_is_refused(tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 
 from catalog.prepared import read_split
 from export.checkpoint import read_checkpoint
+from export.served import served_module
 from loadtest.bench.ceiling import InProcess
 from loadtest.bench.errors import BenchError
 from loadtest.bench.in_process import Job, Scorer, batches, compute
@@ -39,7 +39,7 @@ def test_the_served_models_score_texts_as_the_graph_of_the_release_does(
     repository: Path, exported: Path, texts: list[str]
 ) -> None:
     tokenizer = read_checkpoint(exported / "checkpoint").tokenizer()
-    float32 = onnxruntime.InferenceSession(str(exported / "onnx" / "model.onnx"), providers=["CPUExecutionProvider"])
+    float32 = served_module("session").open_session(exported / "onnx" / "model.onnx", 1)
     found = Scorer(repository).score(texts)
     same = Scorer(repository, exported / "onnx" / "model.onnx").score(texts)
     for text, engine, graph in zip(texts, found, same, strict=True):
