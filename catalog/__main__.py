@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -14,9 +12,8 @@ import numpy as np
 
 from catalog.prepare import Prepared, check, prepare
 from catalog.prepared import SPLITS
-from catalog.readers import CatalogError
-from catalog.taxonomy import TaxonomyError
-from settings import CatalogSettings, SettingsError, add_settings_options, load_settings
+from settings import CatalogSettings, add_settings_options, load_settings
+from steps import run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments[:1] == ["demo"]:
         from catalog.demo.command import main as demo  # needs scikit-learn, which preparing doesn't
 
-        return int(demo(arguments[1:]) or 0)
+        return run_command(lambda: demo(arguments[1:]))
     parser = argparse.ArgumentParser(prog="python -m catalog", description="From a shop's catalogue to build/catalog.")
     commands = parser.add_subparsers(dest="command", required=True)
     shared = add_settings_options(argparse.ArgumentParser(add_help=False))
@@ -35,28 +32,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("file", type=Path)
     commands.add_parser("demo", help="write the built-in catalogue (see `demo --help`)", add_help=False)
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    try:
-        settings = load_settings(options.config, options.set)
-        if options.command == "check":
-            return _check(options.file, settings.catalog)
-        started = time.monotonic()
-        prepared = prepare(settings, force=options.force)
+    return run_command(lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    settings = load_settings(options.config, options.set)
+    if options.command == "check":
+        return _check(options.file, settings.catalog)
+    started = time.monotonic()
+    prepared = prepare(settings, force=options.force)
+    if not prepared.up_to_date:
         _print_prepared(prepared, time.monotonic() - started)
-    except BrokenPipeError:  # the reader of the output, `head` for instance, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (CatalogError, TaxonomyError, SettingsError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
     return 0
 
 
 def _print_prepared(prepared: Prepared, seconds: float) -> None:
     summary = prepared.summary
-    if prepared.up_to_date:
-        since = f"input files, settings and code are those of {summary['created']}"
-        print(f"{prepared.directory} is up to date, because {since}.")
-        return
     rejects = summary["rejects"]
     print(f"{sum(summary['rows_read'].values()):,} rows read, {rejects['rows']:,} rejected ({rejects['share']:.2%}).")
     _print_reasons(rejects["reasons"], "rejected")

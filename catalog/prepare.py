@@ -7,14 +7,11 @@ second pass deals the spooled lines out to train.jsonl, validation.jsonl and tes
 
 from __future__ import annotations
 
-import hashlib
 import json
-import logging
 import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,16 +20,16 @@ from numpy.typing import NDArray
 
 from catalog.ingest import Ingest, read_minima, write_reject
 from catalog.prepared import SPLITS
-from catalog.publish import staged_directory
 from catalog.readers import CatalogError, Reject
 from catalog.sources import Source, find_source
 from catalog.splits import TEST, TRAIN, VALIDATION, assign_parts, crossing_rows, near_duplicate_groups, scrambled
 from catalog.taxonomy import Taxonomy
 from catalog.weights import behaviour_weights
 from settings.schema import CatalogSettings, Settings
+from steps import Step, code_digest, file_digest
 
-logger = logging.getLogger(__name__)
-
+SUMMARY = "summary.json"
+FILES = (*(f"{split}.jsonl" for split in SPLITS), "taxonomy.json", SUMMARY)
 _LEFT_OUT = -1
 _TWIN = "near-duplicate in another part"
 _UNSEEN = "category without training products"
@@ -68,19 +65,22 @@ def prepare(settings: Settings, *, force: bool = False) -> Prepared:
         CatalogError: The catalogue can't be used, or too large a share of it; what was prepared before stays, and the
             message names the file with the rejected rows.
         TaxonomyError: The taxonomy file can't be used.
+        Busy: Another run is preparing into the same build directory now.
+        DiskError: The disk is full, or the build directory can't be written; what was prepared before stays.
     """
     options = settings.catalog
     target = settings.build_dir / "catalog"
     source = find_source(options.path, settings.build_dir, options.seed, options.taxonomy)
     former = _read_summary(target)
-    fingerprint = _fingerprint(source, options, former)
-    if former and not force and former.get("fingerprint") == fingerprint:
+    files = _identify(source, former)
+    step = _step(target, options, files)
+    if not step.is_due(force=force):
         return Prepared(target, former, up_to_date=True)
     rejects = settings.build_dir / "catalog-rejects.jsonl"
-    rejects.unlink(missing_ok=True)
-    with staged_directory(target) as directory:
+    with step.making() as directory:
+        rejects.unlink(missing_ok=True)
         try:
-            summary = _prepare_into(directory, source, options, fingerprint)
+            summary = _prepare_into(directory, source, options, files)
         except CatalogError as error:
             written = directory / "rejects.jsonl"
             if not written.exists() or not written.stat().st_size:
@@ -124,7 +124,7 @@ class _FirstRejects:
 
 
 def _prepare_into(
-    directory: Path, source: Source, options: CatalogSettings, fingerprint: Mapping[str, Any]
+    directory: Path, source: Source, options: CatalogSettings, files: Mapping[str, Any]
 ) -> dict[str, Any]:
     given = Taxonomy.from_yaml(source.taxonomy) if source.taxonomy else None
     spool, minima_file = directory / "spool.tmp", directory / "minima.tmp"
@@ -153,9 +153,8 @@ def _prepare_into(
     read, rejected = sum(ingest.rows_read.values()), sum(ingest.rows_rejected.values())
     sizes = np.bincount(groups)
     summary = {
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "seed": options.seed,
-        "input_digest": fingerprint["input_digest"],
+        "files": files,
         "rows_read": dict(ingest.rows_read),
         "rejects": {"rows": rejected, "share": rejected / read, "reasons": dict(ingest.reject_reasons.most_common())},
         "left_out": dict(Counter(left_out.values())),
@@ -169,9 +168,8 @@ def _prepare_into(
             "unknown_tags": dict(ingest.unknown_tags.most_common(50)),
         },
         "weights": {"least": float(weights.min()), "mean": float(weights.mean()), "most": float(weights.max())},
-        "fingerprint": fingerprint,
     }
-    (directory / "summary.json").write_text(json.dumps(summary, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    (directory / SUMMARY).write_text(json.dumps(summary, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return summary
 
 
@@ -316,47 +314,40 @@ def _split_counts(ingest: Ingest, rows: NDArray[np.bool_], tagged: int) -> dict[
     }
 
 
-def _read_summary(directory: Path) -> dict[str, Any] | None:
+def _read_summary(directory: Path) -> dict[str, Any]:
+    """What was told of the former catalogue; empty where there is none, or one that can't be read."""
     try:
-        summary = json.loads((directory / "summary.json").read_text(encoding="utf-8"))
+        summary = json.loads((directory / SUMMARY).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
-    complete = all((directory / name).is_file() for name in ("taxonomy.json", *(f"{split}.jsonl" for split in SPLITS)))
-    return summary if complete and isinstance(summary, dict) else None
+        return {}
+    return summary if isinstance(summary, dict) else {}
 
 
-def _fingerprint(source: Source, options: CatalogSettings, former: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What the prepared catalogue depends on: files by content, settings, and this package's code."""
-    known = {
-        (entry["path"], entry["size"], entry["mtime_ns"]): entry["sha256"]
-        for entry in ((former or {}).get("fingerprint") or {}).get("files", {}).values()
+def _identify(source: Source, former: Mapping[str, Any]) -> dict[str, Any]:
+    """Part → its file's path, size, time and SHA-256.
+
+    A file with the same path, size and time is taken for the same: reading gigabytes to be sure takes minutes.
+    """
+    known: dict[tuple[Any, ...], Any] = {
+        (entry["path"], entry["size"], entry["mtime_ns"]): entry for entry in former.get("files", {}).values()
     }
     files = {}
     for part, path in (*source.files.items(), *([("taxonomy", source.taxonomy)] if source.taxonomy else [])):
         try:
             status = path.stat()
+            entry = {"path": str(path.resolve()), "size": status.st_size, "mtime_ns": status.st_mtime_ns}
+            files[part] = known.get(tuple(entry.values())) or {**entry, "sha256": file_digest(path)}
         except OSError as error:
             raise CatalogError(f"{path} can't be read ({error.strerror})") from error
-        entry = {"path": str(path.resolve()), "size": status.st_size, "mtime_ns": status.st_mtime_ns}
-        # A file with the same place, size and time is taken for the same: reading gigabytes to be sure takes minutes.
-        entry["sha256"] = known.get((entry["path"], entry["size"], entry["mtime_ns"])) or _digest(path)
-        files[part] = entry
-    code = hashlib.sha256()
-    for module in sorted(Path(__file__).parent.glob("*.py")):
-        if module.name != "baseline.py":
-            code.update(module.read_bytes())
-    joined = "".join(f"{part}{entry['sha256']}" for part, entry in sorted(files.items()))
-    return {
-        "input_digest": hashlib.sha256(joined.encode()).hexdigest(),
-        "files": files,
-        "settings": options.model_dump(mode="json"),
-        "code": code.hexdigest(),
+    return files
+
+
+def _step(target: Path, options: CatalogSettings, files: Mapping[str, Any]) -> Step:
+    # By name as well: rejects name their file, and a product without an id gets one from it.
+    contents = {part: [Path(entry["path"]).name, entry["sha256"]] for part, entry in files.items()}
+    inputs = {
+        "the files": contents,
+        "the settings": options.model_dump(mode="json", exclude={"path", "taxonomy"}),
+        "the code": code_digest("catalog.prepare"),
     }
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return Step("The catalogue", target, inputs, holds=FILES)

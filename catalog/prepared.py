@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from steps import ProductTaggerError
+
 SPLITS = ("train", "validation", "test")
 
 
-class PreparedCatalogError(Exception):
+class PreparedCatalogError(ProductTaggerError):
     """A prepared catalogue is missing or damaged; the message says what to do."""
 
 

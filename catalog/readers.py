@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from catalog.fields import FIELDS, RowError, product_from_row
 from catalog.record import Product
+from steps import ProductTaggerError
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ EXTENSIONS = (*FORMATS[:3], *(f"{name}.gz" for name in FORMATS[:3]), FORMATS[3])
 _ROW_PREVIEW = 2000
 
 
-class CatalogError(Exception):
+class CatalogError(ProductTaggerError):
     """A catalogue can't be used; the message says what is wrong, where, and what to do."""
 
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import importlib
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.prepared import SPLITS
 from catalog.readers import EXTENSIONS, CatalogError, file_format
-
-logger = logging.getLogger(__name__)
+from steps import Step, code_digest, directory_digest
 
 DEMO = "demo"
 
@@ -87,17 +84,15 @@ def _nearest(stem: Path) -> str:
 
 def _write_demo(directory: Path, seed: int) -> Path:
     """Writes the built-in catalogue unless this very code has written it already; returns its stem."""
+    # By name: what writes the built-in catalogue is no part of the code that prepares a shop's.
     demo = importlib.import_module("catalog.demo")
-    digest = hashlib.sha256(f"seed {seed}".encode())
-    for code in sorted(Path(str(demo.__file__)).parent.rglob("*")):
-        if code.is_file() and "__pycache__" not in code.parts:
-            digest.update(code.read_bytes())
-    stamp = directory / "stamp.txt"
-    stem = directory / "demo"
-    if not (stamp.is_file() and stamp.read_text(encoding="utf-8") == digest.hexdigest()):
-        logger.info("writing the built-in catalogue to %s", directory)
-        directory.mkdir(parents=True, exist_ok=True)
-        stamp.unlink(missing_ok=True)
-        demo.write_demo(directory, seed)
-        stamp.write_text(digest.hexdigest(), encoding="utf-8")
-    return stem
+    inputs = {
+        "the seed": seed,
+        "the words": directory_digest(Path(str(demo.__file__)).parent / "words"),
+        "the code": code_digest("catalog.demo"),
+    }
+    step = Step("The built-in catalogue", directory, inputs, holds=demo.FILES)
+    if step.is_due():
+        with step.making() as staging:
+            demo.write_demo(staging, seed)
+    return directory / DEMO

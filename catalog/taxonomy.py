@@ -14,8 +14,10 @@ from typing import Any
 
 import yaml
 
+from steps import ProductTaggerError
 
-class TaxonomyError(ValueError):
+
+class TaxonomyError(ProductTaggerError):
     """A taxonomy can't be used; the message names the place and the mend."""
 
 
@@ -106,7 +108,7 @@ class Taxonomy:
         """
         try:
             return cls._from_data(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TaxonomyError) as error:
             raise _wrapped(path, error) from error
 
     @classmethod
@@ -118,7 +120,7 @@ class Taxonomy:
         """
         try:
             return cls._from_data(yaml.safe_load(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, yaml.YAMLError) as error:
+        except (OSError, ValueError, yaml.YAMLError, TaxonomyError) as error:
             raise _wrapped(path, error) from error
 
     @classmethod

@@ -10,7 +10,8 @@ import time
 from collections.abc import Sequence
 
 from export.errors import ExportError, Incomplete
-from settings import SettingsError, add_settings_options, load_settings
+from settings import add_settings_options, load_settings
+from steps import ProductTaggerError
 
 INCOMPLETE = 3
 """Exit status where all that this machine can do for a target is done, and a release needs another machine."""
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Incomplete as error:
         print(error)
         return INCOMPLETE
-    except (ExportError, SettingsError) as error:
+    except (ExportError, ProductTaggerError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from catalog.publish import staged_directory
 from export.checkpoint import Checkpoint, read_checkpoint
 from export.digests import file_digest
 from export.engines import Compiled, Engine, Workload, find_engine
@@ -37,6 +36,7 @@ from export.guards import disk_errors, locked
 from export.held_out import HeldOut, load_held_out
 from export.release import Releases, assemble_repository
 from settings import Settings
+from steps import staged_directory
 
 logger = logging.getLogger(__name__)
 

@@ -6,10 +6,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from settings.loader import SettingsError, load_settings
+from settings.loader import load_settings
 from settings.options import add_settings_options
 from settings.render import render_settings
 from settings.schema import Settings
+from steps import run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,11 +19,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_settings_options(parser)
     parser.add_argument("--defaults", action="store_true", help="the defaults, whatever tagger.yaml says")
     options = parser.parse_args(arguments)
-    try:
-        settings = Settings() if options.defaults else load_settings(options.config, options.set)
-    except SettingsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    return run_command(lambda: _print(options))
+
+
+def _print(options: argparse.Namespace) -> int:
+    settings = Settings() if options.defaults else load_settings(options.config, options.set)
     print(render_settings(settings), end="")
     return 0
 

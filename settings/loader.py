@@ -11,11 +11,12 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from settings.schema import Settings
+from steps import ProductTaggerError
 
 DEFAULT_FILE = Path("tagger.yaml")
 
 
-class SettingsError(ValueError):
+class SettingsError(ProductTaggerError):
     """The configuration can't be used; the message says where, why and what to do."""
 
 

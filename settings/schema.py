@@ -37,7 +37,7 @@ class CatalogSettings(Section):
     """The same for the test part."""
     limit: Annotated[int, Field(ge=1)] | None = None
     """Train on this many rows only, drawn at random by `seed`; the validation part shrinks by the same factor."""
-    seed: int = 13
+    seed: Annotated[int, Field(ge=0)] = 13
     """Another seed splits and draws other products."""
 
     @field_validator("columns")

@@ -6,10 +6,11 @@ from steps.disk import disk_errors
 from steps.errors import Busy, DiskError, ProductTaggerError
 from steps.locks import locked
 from steps.outputs import scratch_folder, staged_directory, staged_file
-from steps.stamps import Step, changed, versions
+from steps.stamps import STAMP, Step, changed, versions
 
 __all__ = [
     "INTERRUPTED",
+    "STAMP",
     "Busy",
     "DiskError",
     "ProductTaggerError",

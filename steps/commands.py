@@ -38,23 +38,34 @@ def run_command(
     logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
     former = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return work()
+        status = work()
+        sys.stdout.flush()  # here, where what goes wrong with it can still be told
+        return status
     except KeyboardInterrupt:
         print(f"\n{stopped}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of the output, `head` for instance, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _print_nothing_more()
         return 0
     except ProductTaggerError as error:
         return _told(str(error))
     except OSError as error:
         if is_disk_full(error):
+            try:
+                sys.stdout.flush()
+            except OSError:  # the output itself is what has no room
+                _print_nothing_more()
             return _told(full_sentence(Path(error.filename or Path.cwd())))
         if error.filename is None:
             raise
         return _told(refused_sentence(error))
     finally:
         signal.signal(signal.SIGTERM, former)
+
+
+def _print_nothing_more() -> None:
+    """Lets what is still to be printed vanish, for Python would tell of it as it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _told(sentence: str) -> int:

@@ -33,11 +33,13 @@ class Step:
         name: What is made, at the beginning of a sentence: "The fine-tuned model".
         output: The directory that the step makes; the stamp lies in it.
         inputs: What it is made from: how people call it → a digest or a value that JSON can hold.
+        holds: Files of the output without which it is made again.
     """
 
     name: str
     output: Path
     inputs: Mapping[str, Any]
+    holds: tuple[str, ...] = ()
 
     @property
     def created(self) -> str:
@@ -52,13 +54,16 @@ class Step:
         if stamp is None:
             return "it is not there yet" if not self.output.exists() else f"{self.output} was not completed"
         difference = changed(stamp.get("inputs", {}), self.inputs)
-        return f"{difference} changed since {stamp.get('created')}" if difference else None
+        if difference:
+            return f"{difference} changed since {stamp.get('created')}"
+        missing = next((name for name in self.holds if not (self.output / name).is_file()), None)
+        return f"{self.output / missing} is missing" if missing else None
 
     def is_due(self, *, force: bool = False) -> bool:
         """Whether the step has to run; the decision and its reason are logged."""
         reason = self.reason(force=force)
         if reason is None:
-            logger.info("%s is up to date (%s).", self.name, self.created)
+            logger.info("%s is up to date: %s did not change since %s.", self.name, _listed(self.inputs), self.created)
             return False
         logger.info("%s is made, because %s.", self.name, reason)
         return True
@@ -100,12 +105,17 @@ def changed(former: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         before, after = former.get(name), now.get(name)
         if before != after:
             names.append(f"{name}{_differing_keys(before, after)}")
-    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+    return _listed(names)
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
     """Versions of installed distributions, and of Python."""
     return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in packages}}
+
+
+def _listed(names: Iterable[str]) -> str:
+    *first, last = [*names] or [""]
+    return " and ".join(filter(None, (", ".join(first), last)))
 
 
 def _differing_keys(before: Any, after: Any) -> str:

@@ -11,10 +11,8 @@ from collections.abc import Sequence
 
 import transformers
 
-from catalog.prepared import PreparedCatalogError
-from catalog.readers import CatalogError
-from catalog.taxonomy import TaxonomyError
-from settings import SettingsError, add_settings_options, load_settings
+from settings import add_settings_options, load_settings
+from steps import ProductTaggerError
 from training.base import BaseModelError
 from training.errors import TrainingError
 from training.pipeline import Trained, train
@@ -41,9 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted. The same command goes on from the last saved step.", file=sys.stderr)
         return 130
-    except (
-        TrainingError, BaseModelError, PreparedCatalogError, CatalogError, TaxonomyError, SettingsError, OSError,
-    ) as error:  # fmt: skip
+    except (TrainingError, BaseModelError, ProductTaggerError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if trained is not None:

@@ -22,10 +22,10 @@ import transformers
 from transformers import PreTrainedTokenizerBase
 
 from catalog.prepared import SPLITS, Example, read_split
-from catalog.publish import locked, staged_directory
 from catalog.taxonomy import Taxonomy
 from catalog.thresholds import choose_thresholds
 from settings import Settings, TrainingSettings
+from steps import locked, staged_directory
 from training import plots
 from training.base import BaseModel, BasePlan, find_or_make_base, plan_base
 from training.calibration import Calibration, fit_calibration

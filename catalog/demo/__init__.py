@@ -11,8 +11,11 @@ import yaml
 from catalog.demo.records import records
 from catalog.demo.vocabulary import load_vocabulary
 from catalog.taxonomy import Taxonomy
+from steps import STAMP, staged_file
 
-__all__ = ["write_demo"]
+__all__ = ["FILES", "write_demo"]
+
+FILES = ("demo.train.jsonl", "demo.validation.jsonl", "demo.test.jsonl", "demo.taxonomy.yaml")
 
 
 def write_demo(directory: Path, seed: int = 13) -> list[Path]:
@@ -23,23 +26,24 @@ def write_demo(directory: Path, seed: int = 13) -> list[Path]:
         seed: the same seed writes the same bytes.
 
     Returns:
-        demo.train.jsonl, demo.validation.jsonl, demo.test.jsonl and demo.taxonomy.yaml in `directory`.
+        FILES in `directory`.
+
+    Raises:
+        DiskError: The disk is full, or the directory can't be written.
     """
-    directory.mkdir(parents=True, exist_ok=True)
     vocabulary = load_vocabulary()
-    paths = []
-    for split, products in records(vocabulary, seed):
-        path = directory / f"demo.{split}.jsonl"
-        lines = (json.dumps(product, ensure_ascii=False) + "\n" for product in products)
-        path.write_text("".join(lines), encoding="utf-8", newline="\n")
-        paths.append(path)
-    path = directory / "demo.taxonomy.yaml"
-    path.write_text(
-        yaml.safe_dump(_taxonomy(vocabulary.taxonomy), allow_unicode=True, sort_keys=False, width=120),
-        encoding="utf-8",
-        newline="\n",
+    texts = {
+        f"demo.{split}.jsonl": "".join(json.dumps(product, ensure_ascii=False) + "\n" for product in products)
+        for split, products in records(vocabulary, seed)
+    }
+    texts["demo.taxonomy.yaml"] = yaml.safe_dump(
+        _taxonomy(vocabulary.taxonomy), allow_unicode=True, sort_keys=False, width=120
     )
-    return [*paths, path]
+    (directory / STAMP).unlink(missing_ok=True)  # it tells of another seed's files
+    for name in FILES:
+        with staged_file(directory / name) as staging:
+            staging.write_text(texts[name], encoding="utf-8", newline="\n")
+    return [directory / name for name in FILES]
 
 
 def _taxonomy(taxonomy: Taxonomy) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from typing import Any
 import yaml
 
 from catalog.taxonomy import Label, Taxonomy
+from steps import ProductTaggerError
 
 WORDS = Path(__file__).parent / "words"
 LANGUAGES = ("en", "zh")
@@ -36,7 +37,7 @@ Wordings = Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]]
 """Language → wordings, each with the categories it may be used in; none: in any."""
 
 
-class VocabularyError(ValueError):
+class VocabularyError(ProductTaggerError):
     """A file in `words/` contradicts itself; the message names file and entry."""
 
 

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catalog.publish import staged_directory
 from export.digests import directory_files, file_digest, files_digest
 from export.engines import Compiled, Workload
 from export.engines.float16.autocast import convert_autocast, is_installed
@@ -37,6 +36,7 @@ from export.guards import scratch_folder
 from export.held_out import Run, Scorer, length_runs
 from export.parity import Limits
 from settings import ExportSettings
+from steps import staged_directory
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,6 @@ import pytest
 from catalog.__main__ import main
 from catalog.prepare import prepare
 from catalog.prepared import SPLITS, read_split
-from catalog.publish import staged_directory
 from catalog.readers import CatalogError
 from catalog.taxonomy import Taxonomy, TaxonomyError
 from settings import Settings, load_settings
@@ -259,26 +258,6 @@ def test_a_second_run_is_up_to_date_until_input_or_settings_change(tmp_path: Pat
     assert not prepare(settings_for(tmp_path, path, "catalog.test_share=0.3")).up_to_date
 
 
-def test_a_directory_replaced_by_a_killed_run_is_put_back_by_the_next(tmp_path: Path) -> None:
-    target = tmp_path / "catalog"
-    with staged_directory(target) as staging:
-        (staging / "a").write_text("first")
-    # What a kill between the two renames leaves behind.
-    target.rename(tmp_path / ".catalog.old")
-    (tmp_path / ".catalog.new").mkdir()
-    with staged_directory(target) as staging:
-        former = (target / "a").read_text()
-        (staging / "a").write_text("second")
-    assert (former, (target / "a").read_text()) == ("first", "second")
-    assert [entry.name for entry in tmp_path.iterdir() if entry.is_dir()] == ["catalog"]
-
-
-def test_two_runs_do_not_write_the_same_directory(tmp_path: Path) -> None:
-    target = tmp_path / "catalog"
-    with staged_directory(target), pytest.raises(CatalogError, match="another run"), staged_directory(target):
-        pass
-
-
 def test_the_command_line_prepares_says_up_to_date_and_checks(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -291,7 +270,7 @@ def test_the_command_line_prepares_says_up_to_date_and_checks(
     assert "1 rejected: broken JSON" in output
     assert "validation" in output
     assert main(["prepare", *arguments]) == 0
-    assert "up to date, because" in capsys.readouterr().out
+    assert not capsys.readouterr().out
     assert main(["check", *arguments, str(path)]) == 0
     output = capsys.readouterr().out
     assert "shop.jsonl:61: broken JSON: " in output

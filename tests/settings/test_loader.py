@@ -137,3 +137,8 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, content: byt
 def test_a_file_that_is_named_has_to_be_there(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"can't be read .* Name an existing file with --config"):
         load_settings(tmp_path / "none.yaml")
+
+
+def test_a_seed_below_0_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"`catalog.seed` is -1: input should be greater than or equal to 0"):
+        load_settings(None, ["catalog.seed=-1"])

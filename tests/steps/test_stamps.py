@@ -60,3 +60,20 @@ def test_a_broken_stamp_makes_the_step_due(tmp_path: Path) -> None:
     make(made)
     (made.output / "made-from.json").write_text("{", encoding="utf-8")
     assert "was not completed" in str(made.reason())
+
+
+def test_a_step_is_due_where_a_file_of_its_output_is_missing(tmp_path: Path) -> None:
+    made = Step("The model", tmp_path / "model", {"the products": "1a2b"}, holds=("model.bin",))
+    make(made)
+    assert made.reason() is None
+    (made.output / "model.bin").unlink()
+    assert made.reason() == f"{made.output / 'model.bin'} is missing"
+
+
+def test_what_is_up_to_date_is_told_with_what_it_was_made_from(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    make(step(tmp_path))
+    assert not step(tmp_path).is_due()
+    assert "The model is up to date: the products and the settings did not change since 20" in caplog.text

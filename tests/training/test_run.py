@@ -18,10 +18,9 @@ import yaml
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from catalog.publish import locked
-from catalog.readers import CatalogError
 from serving.processes import wait_until
 from settings import Settings
+from steps import Busy, locked
 from tests.training.conftest import SettingsMaker, make_products, write_catalog
 from training.errors import TrainingError
 from training.evaluation import expected_calibration_error
@@ -349,7 +348,7 @@ def test_a_second_run_at_once_is_refused_and_leaves_the_first_alone(settings_for
     settings = settings_for(epochs=1)
     write_catalog(settings.build_dir / "catalog", PARTS)
     before = run(settings).metrics
-    with locked(settings.build_dir / "training"), pytest.raises(CatalogError, match="another run"):
+    with locked(settings.build_dir / "training"), pytest.raises(Busy, match="Another run"):
         train(settings, force=True)
     assert run(settings).metrics == before
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import transformers
 
-from catalog.prepared import SPLITS, Example, PreparedCatalogError, read_split
-from catalog.readers import CatalogError
-from settings import Settings, SettingsError, add_settings_options, load_settings
+from catalog.prepared import SPLITS, Example, read_split
+from settings import Settings, add_settings_options, load_settings
+from steps import ProductTaggerError
 from training.base.builtin import AUTO, BUILT_IN
 from training.base.errors import BaseModelError
 from training.base.plan import plan_base, write_base
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted. What was there before stays.", file=sys.stderr)
         return 130
-    except (BaseModelError, PreparedCatalogError, CatalogError, SettingsError, OSError) as error:
+    except (BaseModelError, ProductTaggerError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

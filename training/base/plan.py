@@ -13,8 +13,8 @@ from typing import Any
 import tokenizers
 import transformers
 
-from catalog.publish import staged_directory
 from settings import TrainingSettings
+from steps import staged_directory
 from training.base.builtin import (
     AUTO,
     MULTILINGUAL,
