@@ -10,8 +10,7 @@
 #   PYTHON=python3.11      the Python to set up with
 #   VENV=.venv             where the environment is
 #   TEXT="…"               what `make tag` asks
-#   WEB=1                  `make loadtest` with Locust's web page
-#   LOCUST="…"             Locust's own options for `make loadtest`: LOCUST="--processes 2"
+#   OPTIONS="…"            what `make bench`, `loadtest` and `perf` measure: OPTIONS="--seconds 20"; "--help" lists them
 #   TESTS="…"              what `make test` runs, and pytest's options: TESTS="tests/client -x"
 
 VENV := .venv
@@ -86,13 +85,13 @@ tag: $(ready) ## ask the running server: make tag TEXT="leather boots"
 	@$(VENV)/bin/tag $(call quoted,$(TEXT))
 
 bench: $(ready) $(served) ## this server beside others and beside the engine alone, on the same checkpoint, in build/reports
-	@$(python) -m $(benchmark) $(options)
+	@$(python) -m $(benchmark) $(options) $(OPTIONS)
 
-loadtest: $(ready) $(served) ## load on the running server with Locust, judged by the limits of tagger.yaml
-	@$(python) -m loadtest.locust $(options) $(if $(WEB),--web) $(if $(LOCUST),-- $(LOCUST))
+loadtest: $(ready) $(served) ## load on the running server with Locust, judged by limits
+	@$(python) -m loadtest.locust $(options) $(OPTIONS)
 
 perf: $(ready) $(served) ## where a request's time goes, by NVIDIA's perf_analyzer over both protocols
-	@$(python) -m loadtest.perf $(options)
+	@$(python) -m loadtest.perf $(options) $(OPTIONS)
 
 test: lint ## lint, type check and all tests
 	@$(python) -m pytest $(TESTS)

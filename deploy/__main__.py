@@ -32,13 +32,16 @@ DO_WITHOUT = ("export", "bench")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the process's exit status, unless another program has taken the process over."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options, more = parser.parse_known_args(arguments)
+    if more and options.command != "bench":
+        parser.error(f"unrecognized arguments: {' '.join(more)}")
     try:
         if options.command == "image":
             _become(build_command(find_docker(), options.image))
         if options.command == "check":
             return _check()
-        _run(options)
+        _run(options, more)
     except (DeployError, ServingError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -65,9 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(options: argparse.Namespace) -> NoReturn:
-    """Becomes the job, in a container where that is to be had."""
-    job = JOBS[options.command]
+def _run(options: argparse.Namespace, more: Sequence[str]) -> NoReturn:
+    """Becomes the job, in a container where that is to be had; the benchmark has options of its own."""
+    job = dataclasses.replace(JOBS[options.command], arguments=(*JOBS[options.command].arguments, *more))
     if getattr(options, "force", False):
         job = dataclasses.replace(job, arguments=(*job.arguments, "--force"))
     given = Given(options.config, tuple(options.set))

@@ -1,7 +1,6 @@
 """The one typed place of configuration: tagger.yaml, read and checked for every stage."""
 
 from settings.loader import SettingsError, load_settings
-from settings.measuring import BenchSettings, LoadtestSettings, PerfSettings
 from settings.options import add_settings_options
 from settings.schema import (
     CatalogSettings,
@@ -13,11 +12,8 @@ from settings.schema import (
 )
 
 __all__ = [
-    "BenchSettings",
     "CatalogSettings",
     "ExportSettings",
-    "LoadtestSettings",
-    "PerfSettings",
     "ServingSettings",
     "Settings",
     "SettingsError",

@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from settings.measuring import BenchSettings, LoadtestSettings, PerfSettings
 from settings.section import Port, Section, Share
 
 PRODUCT_FIELDS = (
@@ -207,6 +206,3 @@ class Settings(Section):
     training: TrainingSettings = TrainingSettings()
     export: ExportSettings = ExportSettings()
     serving: ServingSettings = ServingSettings()
-    bench: BenchSettings = BenchSettings()
-    loadtest: LoadtestSettings = LoadtestSettings()
-    perf: PerfSettings = PerfSettings()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 from collections.abc import Sequence
@@ -22,9 +21,10 @@ from loadtest.bench.report import (
     unanswered,
 )
 from loadtest.bench.run import Inputs, read_inputs, run
+from loadtest.options import BenchOptions, make_parser, read_options
 from loadtest.reports import conditions, write_json
 from serving.errors import ServingError
-from settings import Settings, SettingsError, add_settings_options, load_settings
+from settings import Settings, SettingsError, load_settings
 from settings.command import run_command
 
 PACKAGES = (
@@ -36,23 +36,23 @@ ERRORS = (BenchError, ExportError, PreparedCatalogError, ServingError, SettingsE
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the benchmark; returns the process's exit status."""
-    parser = argparse.ArgumentParser(prog="python -m loadtest.bench", description=__doc__)
-    add_settings_options(parser)
-    options = parser.parse_args(arguments)
-    return run_command(lambda: _run(load_settings(options.config, options.set)), ERRORS)
+    parser = make_parser("loadtest.bench", __doc__, BenchOptions)
+    parsed = parser.parse_args(arguments)
+    options = read_options(parser, parsed, BenchOptions)
+    return run_command(lambda: _run(load_settings(parsed.config, parsed.set), options), ERRORS)
 
 
-def _run(settings: Settings) -> int:
+def _run(settings: Settings, options: BenchOptions) -> int:
     inputs = read_inputs(settings)
     reports = report_place(settings.build_dir)
-    facts = _facts(settings, inputs)
-    who, series = run(settings, inputs, lambda line: print(line, flush=True))
+    facts = _facts(settings, options, inputs)
+    who, series = run(settings, options, inputs, lambda line: print(line, flush=True))
     series = who.in_order(series)
     judged = figures(series, who)
     print()
     for line in [*table(series), "", *figures_table(judged), "", *unanswered(series)]:
         print(line)
-    machine, rounds = facts["machine"], settings.bench.rounds
+    machine, rounds = facts["machine"], options.rounds
     title = (
         f"{machine['cores']} cores, load generator included ({machine['processor']}); "
         f"{facts['texts']['mean_characters']:.0f} characters a text; medians of {rounds} round{'s' * (rounds > 1)}"
@@ -64,7 +64,7 @@ def _run(settings: Settings) -> int:
     return 0
 
 
-def _facts(settings: Settings, inputs: Inputs) -> dict[str, Any]:
+def _facts(settings: Settings, options: BenchOptions, inputs: Inputs) -> dict[str, Any]:
     facts = conditions(PACKAGES)
     facts["machine"]["load_generator"] = "on the same cores, a process of its own"
     return {
@@ -74,10 +74,8 @@ def _facts(settings: Settings, inputs: Inputs) -> dict[str, Any]:
             "different": len(inputs.texts),
             "mean_characters": round(statistics.fmean(map(len, inputs.texts)), 1),
         },
-        "settings": {
-            "bench": settings.bench.model_dump(mode="json"),
-            "serving": settings.serving.model_dump(mode="json"),
-        },
+        "options": options.model_dump(mode="json"),
+        "settings": {"serving": settings.serving.model_dump(mode="json")},
     }
 
 

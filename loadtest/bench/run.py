@@ -24,6 +24,7 @@ from loadtest.bench.processes import Stillness
 from loadtest.bench.report import told_errors
 from loadtest.bench.server import Asked, System
 from loadtest.bench.servers import FASTAPI, LITSERVE, Peer, Started, require, started
+from loadtest.options import BenchOptions
 from serving.releases import Release, current_release
 from serving.repository import render_repository, usable_cores
 from serving.temporary import temporary_server
@@ -87,7 +88,7 @@ def _texts(directory: Path) -> list[str]:
 
 
 @contextlib.contextmanager
-def contestants(settings: Settings, inputs: Inputs) -> Iterator[Contestants]:
+def contestants(settings: Settings, options: BenchOptions, inputs: Inputs) -> Iterator[Contestants]:
     """All that is measured, started and kept still, while the block runs.
 
     Raises:
@@ -97,7 +98,7 @@ def contestants(settings: Settings, inputs: Inputs) -> Iterator[Contestants]:
     folder = settings.build_dir / FOLDER
     with told_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    asked = Asked(inputs.texts, settings.bench.warm_up_s, settings.bench.seconds)
+    asked = Asked(inputs.texts, options.warm_up_s, options.seconds)
     serving = settings.serving.model_copy(update={"instances": 1, "threads": 1})
     render_repository(inputs.release, serving, folder / "in_process")
     with contextlib.ExitStack() as stack:
@@ -133,11 +134,14 @@ def contestants(settings: Settings, inputs: Inputs) -> Iterator[Contestants]:
     shutil.rmtree(folder, ignore_errors=True)  # its logs are of interest only where something failed
 
 
-def run(settings: Settings, inputs: Inputs, tell: Callable[[str], None]) -> tuple[Contestants, list[Series]]:
+def run(
+    settings: Settings, options: BenchOptions, inputs: Inputs, tell: Callable[[str], None]
+) -> tuple[Contestants, list[Series]]:
     """Starts everything, measures all rounds, and ends everything.
 
     Args:
-        settings: `bench` says how long, `serving` how this server is run.
+        settings: How this server is run.
+        options: What is measured, and how long.
         inputs: What is measured with.
         tell: Gets a line on each measurement.
 
@@ -145,12 +149,12 @@ def run(settings: Settings, inputs: Inputs, tell: Callable[[str], None]) -> tupl
         BenchError: Something didn't start, or a measurement failed.
         ServingError: This server didn't start.
     """
-    with contestants(settings, inputs) as who:
-        stages = who.stages(settings.bench.clients)
-        turns = settings.bench.rounds * sum(map(len, stages))
-        seconds = settings.bench.warm_up_s + settings.bench.seconds + OVERHEAD_SECONDS
+    with contestants(settings, options, inputs) as who:
+        stages = who.stages(options.clients)
+        turns = options.rounds * sum(map(len, stages))
+        seconds = options.warm_up_s + options.seconds + OVERHEAD_SECONDS
         tell(
-            f"{turns} measurements of {settings.bench.seconds:g} s, about {turns * seconds / 60:.0f} min. "
+            f"{turns} measurements of {options.seconds:g} s, about {turns * seconds / 60:.0f} min. "
             "Leave the machine alone meanwhile."
         )
-        return who, measure(stages, settings.bench.rounds, tell)
+        return who, measure(stages, options.rounds, tell)

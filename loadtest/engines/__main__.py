@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 from collections.abc import Sequence
@@ -22,10 +21,11 @@ from export.pipeline import make_workload
 from loadtest.engines.contenders import Contender, pytorch, without_failing
 from loadtest.engines.measure import measure
 from loadtest.engines.report import as_json, plot, table
+from loadtest.options import EngineOptions, make_parser, read_options
 from loadtest.reports import write_json
 from serving.errors import ServingError
 from serving.releases import Release, current_release
-from settings import Settings, SettingsError, add_settings_options, load_settings
+from settings import Settings, SettingsError, load_settings
 from settings.command import run_command
 
 PLAN = "TensorRT FP16 plan"
@@ -35,17 +35,17 @@ MISSING = 3
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; return the process's exit status."""
-    parser = argparse.ArgumentParser(prog="python -m loadtest.engines", description=__doc__)
-    add_settings_options(parser)
-    options = parser.parse_args(arguments)
+    parser = make_parser("loadtest.engines", __doc__, EngineOptions)
+    parsed = parser.parse_args(arguments)
+    options = read_options(parser, parsed, EngineOptions)
     return run_command(
-        lambda: _measure(load_settings(options.config, options.set)),
+        lambda: _measure(load_settings(parsed.config, parsed.set), options),
         (ExportError, ServingError, SettingsError),
         level=logging.WARNING,
     )
 
 
-def _measure(settings: Settings) -> int:
+def _measure(settings: Settings, options: EngineOptions) -> int:
     trt, gpu = find_tensorrt(), find_gpu()
     if trt is None or gpu is None:
         print(
@@ -53,10 +53,10 @@ def _measure(settings: Settings) -> int:
             "`make bench TARGET=gpu` where `make export TARGET=gpu` made the release."
         )
         return MISSING
-    return _run(settings, trt, gpu)
+    return _run(settings, options, trt, gpu)
 
 
-def _run(settings: Settings, trt: TensorRT, gpu: Gpu) -> int:
+def _run(settings: Settings, options: EngineOptions, trt: TensorRT, gpu: Gpu) -> int:
     checkpoint = read_checkpoint(settings.build_dir / "checkpoint")
     release = _gpu_release(settings, checkpoint)
     engine = release.manifest["engine"]
@@ -66,18 +66,17 @@ def _run(settings: Settings, trt: TensorRT, gpu: Gpu) -> int:
         pytorch(checkpoint, DEVICE, torch.float16, compiled=True),
         Contender(PLAN, runner.run),
     ]
-    bench = settings.bench
     print(f"{gpu.name}, TensorRT {trt.__version__}, PyTorch {torch.__version__}; release {release.id}")
     lengths = [int(profile["length"]) for profile in engine["profiles"]]
-    batches = [batch for batch in bench.engine_batches if batch <= int(engine["max_batch_size"])]
+    batches = [batch for batch in options.batches if batch <= int(engine["max_batch_size"])]
     passed, parity = _compare(settings, checkpoint, runner)  # first: what is missing for it shows before the long part
     contenders = without_failing(contenders, lengths[0], DEVICE, lambda line: print(line, flush=True))
     timings = measure(
         contenders,
         batches,
         lengths,
-        bench.engine_seconds,
-        bench.rounds,
+        options.seconds,
+        options.rounds,
         DEVICE,
         int(checkpoint.config["vocab_size"]),
         lambda line: print(line, flush=True),

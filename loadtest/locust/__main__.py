@@ -1,14 +1,14 @@
-"""`make loadtest`: load on the running server with Locust, judged by the limits of tagger.yaml, with reports.
+"""`make loadtest`: load on the running server with Locust, judged by limits, with reports.
 
 What stands behind `--` goes to Locust: `-- --processes 2`, `-- --master --expect-workers 2`.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -29,12 +29,13 @@ from loadtest.locust.limits import broken_limits
 from loadtest.locust.plan import next_load
 from loadtest.locust.report import as_json, plot, table, verdict, write_csv
 from loadtest.memory import MemoryWatch, level_growth
+from loadtest.options import LoadOptions, as_words, make_parser, read_options
 from loadtest.reports import ReportError, conditions, report_folder, write_json
 from loadtest.target import Target, TargetError, served
 from loadtest.texts import TextsError, describe, draw_texts
 from serving.errors import ServingError
 from serving.processes import spawn_dependent
-from settings import LoadtestSettings, Settings, SettingsError, add_settings_options, load_settings
+from settings import Settings, SettingsError, load_settings
 from settings.command import run_command
 
 SOURCES = Path(__file__).resolve().parents[2]
@@ -51,18 +52,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the load test; returns the process's exit status: 1 where a limit is broken."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     place = given.index("--") if "--" in given else len(given)
-    parser = argparse.ArgumentParser(prog="python -m loadtest.locust", description=__doc__)
-    add_settings_options(parser)
+    parser = make_parser("loadtest.locust", __doc__, LoadOptions)
     parser.add_argument("--web", action="store_true", help="with Locust's web page, where the run is started by hand")
-    options = parser.parse_args(given[:place])
+    parsed = parser.parse_args(given[:place])
+    options = read_options(parser, parsed, LoadOptions)
     return run_command(
-        lambda: _run(load_settings(options.config, options.set), options.web, given[place + 1 :]),
+        lambda: _run(load_settings(parsed.config, parsed.set), options, parsed.web, given[place + 1 :]),
         (*ERRORS, LocustError),
     )
 
 
-def _run(settings: Settings, web: bool, more: Sequence[str]) -> int:
-    limits = settings.loadtest
+def _run(settings: Settings, limits: LoadOptions, web: bool, more: Sequence[str]) -> int:
     texts = draw_texts(settings, limits.catalog)
     reports = settings.build_dir / "reports" / "loadtest"
     with served(settings, limits.host) as target, report_folder(reports) as folder:
@@ -70,10 +70,8 @@ def _run(settings: Settings, web: bool, more: Sequence[str]) -> int:
             **conditions(("locust", "gevent", "geventhttpclient", "grpcio", "nvidia-pytriton")),
             "server": target.facts(),
             "texts": describe(texts),
-            "settings": {
-                "loadtest": limits.model_dump(mode="json"),
-                "serving": settings.serving.model_dump(mode="json"),
-            },
+            "options": limits.model_dump(mode="json"),
+            "settings": {"serving": settings.serving.model_dump(mode="json")},
         }
         for name in facts["server"]["response_cache"]:
             print(
@@ -81,7 +79,7 @@ def _run(settings: Settings, web: bool, more: Sequence[str]) -> int:
             )
         print(_announcement(limits, web), file=sys.stderr)
         watch = MemoryWatch(None if limits.host else target.process)
-        levels, stopped = _locust(settings, target, folder, watch, web, more)
+        levels, stopped = _locust(settings, limits, target, folder, watch, web, more)
         levels = [
             dataclasses.replace(one, memory=level_growth(watch.samples, one.begin, one.seconds)) for one in levels
         ]
@@ -118,10 +116,10 @@ def _run(settings: Settings, web: bool, more: Sequence[str]) -> int:
     return 1 if broken else 0
 
 
-def _announcement(limits: LoadtestSettings, web: bool) -> str:
+def _announcement(limits: LoadOptions, web: bool) -> str:
     if web:
         return (
-            "Start the run on the web page; its levels are those of tagger.yaml. Ctrl-C ends it and writes the reports."
+            "Start the run on the web page; its levels are those of the options. Ctrl-C ends it and writes the reports."
         )
     one = limits.warm_up_s + limits.seconds + 2
     if limits.mode == "ramp":
@@ -132,7 +130,13 @@ def _announcement(limits: LoadtestSettings, web: bool) -> str:
 
 
 def _locust(
-    settings: Settings, target: Target, folder: Path, watch: MemoryWatch, web: bool, more: Sequence[str]
+    settings: Settings,
+    limits: LoadOptions,
+    target: Target,
+    folder: Path,
+    watch: MemoryWatch,
+    web: bool,
+    more: Sequence[str],
 ) -> tuple[list[Level], bool]:
     """Runs Locust: the levels it has measured, and whether it was stopped before their end."""
     ports = {"http_port": target.http_port, "grpc_port": target.grpc_port}
@@ -150,7 +154,7 @@ def _locust(
         environment = {
             **os.environ,
             "PYTHONPATH": str(SOURCES),
-            "TAGGER_CONFIG": str(configuration),
+            "TAGGER_LOADTEST": f"--config {shlex.quote(str(configuration))} {as_words(limits)}",
             "TAGGER_LOADTEST_OUTCOME": str(outcome),
         }
         stopped = _relayed([*command, *more], environment, watch)

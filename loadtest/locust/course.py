@@ -9,7 +9,7 @@ from loadtest.locust.figures import Level, level_figures
 from loadtest.locust.limits import broken_at
 from loadtest.locust.plan import next_load
 from loadtest.locust.records import Ledger
-from settings import LoadtestSettings
+from loadtest.options import LoadOptions
 
 ANSWERS_SECONDS = 1.0
 """How long a level's load stays on while its last requests are answered; after that it is taken off."""
@@ -33,7 +33,7 @@ class Course:
         levels: These levels.
     """
 
-    settings: LoadtestSettings
+    settings: LoadOptions
     ledger: Ledger
     report_seconds: float = 0.0
     measuring: Callable[[], None] = lambda: None

@@ -1,4 +1,4 @@
-"""The limits of tagger.yaml: which of them are broken, as sentences."""
+"""The limits: which of them are broken, as sentences."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 from loadtest.locust.figures import Level
-from settings import LoadtestSettings
+from loadtest.options import LoadOptions
 
 
-def broken_at(level: Level, limits: LoadtestSettings) -> list[str]:
+def broken_at(level: Level, limits: LoadOptions) -> list[str]:
     """What one level breaks of the limits on p99 and errors; each kind of request must hold them."""
     found = []
     for one in level.kinds:
@@ -17,34 +17,34 @@ def broken_at(level: Level, limits: LoadtestSettings) -> list[str]:
         if one.error_share > limits.max_error_share:
             first = f"; the first got: {one.first_error}" if one.first_error else ""
             found.append(
-                f"At {place} {one.errors} of {one.requests} requests failed, and loadtest.max_error_share is "
+                f"At {place} {one.errors} of {one.requests} requests failed, and --max-error-share is "
                 f"{limits.max_error_share:g}{first}."
             )
         if one.p99_ms > limits.max_p99_ms:
             p99 = f"{one.p99_ms:.1f} ms" if math.isfinite(one.p99_ms) else "beyond measure, nothing was answered"
-            found.append(f"At {place} p99 is {p99}, and loadtest.max_p99_ms is {limits.max_p99_ms:g}.")
+            found.append(f"At {place} p99 is {p99}, and --max-p99-ms is {limits.max_p99_ms:g}.")
     return found
 
 
-def grown(level: Level, limits: LoadtestSettings) -> str:
+def grown(level: Level, limits: LoadOptions) -> str:
     """How one level breaks the limit on the growth of the server's memory; empty where it doesn't, or can't be told."""
     memory = level.memory
     if memory is None or memory.share <= limits.max_memory_growth:
         return ""
     return (
         f"At {level.name} the server's memory grew by {memory.share:.2%}, from {memory.second_minute_mib:.1f} MiB in "
-        f"the second minute to {memory.last_minute_mib:.1f} MiB in the last, and loadtest.max_memory_growth is "
+        f"the second minute to {memory.last_minute_mib:.1f} MiB in the last, and --max-memory-growth is "
         f"{limits.max_memory_growth:g}."
     )
 
 
-def best_level(levels: Sequence[Level], limits: LoadtestSettings) -> Level | None:
+def best_level(levels: Sequence[Level], limits: LoadOptions) -> Level | None:
     """The level with the most texts a second of those within the limits on p99 and errors; None where there is none."""
     within = [level for level in levels if not broken_at(level, limits)]
     return max(within, key=lambda level: level.figures[0].texts_per_second, default=None)
 
 
-def broken_limits(levels: Sequence[Level], limits: LoadtestSettings) -> list[str]:
+def broken_limits(levels: Sequence[Level], limits: LoadOptions) -> list[str]:
     """All limits a run breaks.
 
     A ramp goes beyond the limits to find them; there one level within them is enough.
@@ -62,7 +62,7 @@ def broken_limits(levels: Sequence[Level], limits: LoadtestSettings) -> list[str
     speed = best.figures[0].texts_per_second if best is not None else 0.0
     if speed < limits.min_texts_per_second:
         found.append(
-            f"The best level within the limits answered {speed:.1f} texts/s, and loadtest.min_texts_per_second is "
+            f"The best level within the limits answered {speed:.1f} texts/s, and --min-texts-per-second is "
             f"{limits.min_texts_per_second:g}."
         )
     return found

@@ -1,7 +1,7 @@
 """What Locust runs: `make loadtest`, or by its own command `locust -f loadtest/locust/locustfile.py` and its options.
 
-The settings are those of tagger.yaml, or of the file that the environment variable TAGGER_CONFIG names. Users and
-levels come from there; Locust's options say where it runs: headless or with its web page, alone, as master, as worker.
+Users and levels are told by the environment variable TAGGER_LOADTEST, in the options of `python -m loadtest.locust`;
+Locust's options say where it runs: headless or with its web page, alone, as master, as worker.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -25,10 +26,12 @@ from loadtest.locust.limits import broken_limits
 from loadtest.locust.records import Ledger, Recorder
 from loadtest.locust.report import progress_line
 from loadtest.locust.users import Traffic, user_classes
+from loadtest.options import LoadOptions, make_parser, read_options
 from loadtest.texts import draw_texts
 from settings import load_settings
 
-CONFIG = "TAGGER_CONFIG"
+GIVEN = "TAGGER_LOADTEST"
+"""Has the options."""
 OUTCOME = "TAGGER_LOADTEST_OUTCOME"
 """Names the file that gets the levels; without it they are only told."""
 LOCAL = "this process"
@@ -38,9 +41,10 @@ class Run:
     """One process's part in a run, from Locust's events to the figures."""
 
     def __init__(self) -> None:
-        config = os.environ.get(CONFIG)
-        self.settings = load_settings(Path(config) if config else None)
-        self.limits = self.settings.loadtest
+        parser = make_parser("loadtest.locust", __doc__, LoadOptions)
+        parsed = parser.parse_args(shlex.split(os.environ.get(GIVEN, "")))
+        self.settings = load_settings(parsed.config, parsed.set)
+        self.limits = read_options(parser, parsed, LoadOptions)
         self.recorder = Recorder()
         self.environment: Environment | None = None
         self.course = Course(self.limits, Ledger())

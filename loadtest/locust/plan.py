@@ -1,4 +1,4 @@
-"""Which load comes next: the levels of tagger.yaml in turn, or the search for the highest rate within the limits."""
+"""Which load comes next: the levels in turn, or the search for the highest rate within the limits."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from loadtest.locust.figures import Level
 from loadtest.locust.limits import broken_at
-from settings import LoadtestSettings
+from loadtest.options import LoadOptions
 
 CLOSE_ENOUGH = 1.05
 """A ramp ends when the lowest rate beyond the limits is at most so many times the highest within."""
 
 
-def next_load(levels: Sequence[Level], settings: LoadtestSettings) -> int | None:
+def next_load(levels: Sequence[Level], settings: LoadOptions) -> int | None:
     """Users, or arrivals a second, of the level after these; None where the run is over."""
     if settings.mode == "ramp":
         return _next_rate(levels, settings)
@@ -20,7 +20,7 @@ def next_load(levels: Sequence[Level], settings: LoadtestSettings) -> int | None
     return loads[len(levels)] if len(levels) < len(loads) else None
 
 
-def _next_rate(levels: Sequence[Level], settings: LoadtestSettings) -> int | None:
+def _next_rate(levels: Sequence[Level], settings: LoadOptions) -> int | None:
     if not levels:
         return settings.ramp_start
     if len(levels) >= settings.ramp_levels:

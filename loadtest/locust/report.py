@@ -11,8 +11,8 @@ from typing import Any
 
 from loadtest.locust.figures import Figures, Level, level_json
 from loadtest.locust.limits import best_level, broken_at
+from loadtest.options import LoadOptions
 from product_tagger_client.terminal import aligned
-from settings import LoadtestSettings
 
 
 def progress_line(level: Level) -> Iterator[str]:
@@ -25,7 +25,7 @@ def progress_line(level: Level) -> Iterator[str]:
         )
 
 
-def table(levels: Sequence[Level], limits: LoadtestSettings) -> Iterator[str]:
+def table(levels: Sequence[Level], limits: LoadOptions) -> Iterator[str]:
     """The levels by load; those that break a limit are marked."""
     rows: list[tuple[str, ...]] = [
         ("load", "requests", "texts/s", "p50 ms", "p90 ms", "p99 ms", "max ms", "errors", "late ms", "")
@@ -39,7 +39,7 @@ def table(levels: Sequence[Level], limits: LoadtestSettings) -> Iterator[str]:
     yield from aligned(rows, right=frozenset(range(2, 9)))
 
 
-def verdict(levels: Sequence[Level], limits: LoadtestSettings) -> str:
+def verdict(levels: Sequence[Level], limits: LoadOptions) -> str:
     """What a ramp was for, or the best of the levels."""
     best = best_level(levels, limits)
     if best is None:
@@ -48,7 +48,7 @@ def verdict(levels: Sequence[Level], limits: LoadtestSettings) -> str:
     if limits.mode != "ramp":
         return f"Best level within the limits: {best.name}, {speed}."
     if not any(broken_at(level, limits) for level in levels):
-        return f"No limit was reached: {best.name}, {speed}. Raise loadtest.ramp_start or loadtest.ramp_levels."
+        return f"No limit was reached: {best.name}, {speed}. Raise --ramp-start or --ramp-levels."
     return f"Highest rate with p99 under {limits.max_p99_ms:g} ms: {best.name}, {speed}."
 
 
@@ -71,7 +71,7 @@ def as_json(levels: Sequence[Level], facts: Mapping[str, Any]) -> dict[str, Any]
     return {**facts, "levels": [level_json(level) for level in levels]}
 
 
-def plot(path: Path, levels: Sequence[Level], limits: LoadtestSettings, title: str) -> None:
+def plot(path: Path, levels: Sequence[Level], limits: LoadOptions, title: str) -> None:
     """Percentiles against texts a second, a panel for each kind of request; crosses are beyond the limits."""
     import matplotlib as mpl  # here, because it takes a second
 

@@ -15,7 +15,7 @@ from locust import User, constant, task
 
 from loadtest.locust.callers import Caller, GrpcCaller, HttpCaller, encode_all
 from loadtest.locust.records import Recorder
-from settings import LoadtestSettings
+from loadtest.options import LoadOptions
 
 OPEN_CONNECTIONS = 4096
 """Most connections that the arrivals of one process share over HTTP; only so many are opened as are in use at once."""
@@ -38,7 +38,7 @@ class Traffic:
 
     def __init__(
         self,
-        settings: LoadtestSettings,
+        settings: LoadOptions,
         texts: Sequence[str],
         host: str,
         http_port: int,
@@ -198,7 +198,7 @@ def kind_name(protocol: str, batch_size: int) -> str:
     return f"{'gRPC' if protocol == 'grpc' else 'HTTP'}, {batch_size} text{'s' if batch_size > 1 else ''}"
 
 
-def user_classes(settings: LoadtestSettings, traffic: Callable[[], Traffic]) -> list[type[TaggingUser]]:
+def user_classes(settings: LoadOptions, traffic: Callable[[], Traffic]) -> list[type[TaggingUser]]:
     """A class for each protocol and size; Locust gives each as many users.
 
     Args:

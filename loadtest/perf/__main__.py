@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 
 from catalog.prepared import PreparedCatalogError
 from catalog.readers import CatalogError
+from loadtest.options import PerfOptions, make_parser, read_options
 from loadtest.perf.fetch import AnalyzerError, prepare_analyzer
 from loadtest.perf.report import as_json, plot, progress_line, table, write_csv
 from loadtest.perf.sweep import WINDOWS, Point, sweep, write_input
@@ -15,7 +15,7 @@ from loadtest.reports import ReportError, conditions, report_folder, write_json
 from loadtest.target import TargetError, served
 from loadtest.texts import TextsError, describe, draw_texts
 from serving.errors import ServingError
-from settings import Settings, SettingsError, add_settings_options, load_settings
+from settings import Settings, SettingsError, load_settings
 from settings.command import run_command
 
 ERRORS = (
@@ -26,17 +26,17 @@ ERRORS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures and reports; returns the process's exit status."""
-    parser = argparse.ArgumentParser(prog="python -m loadtest.perf", description=__doc__)
-    add_settings_options(parser)
-    options = parser.parse_args(arguments)
-    return run_command(lambda: _run(load_settings(options.config, options.set)), ERRORS)
+    parser = make_parser("loadtest.perf", __doc__, PerfOptions)
+    parsed = parser.parse_args(arguments)
+    options = read_options(parser, parsed, PerfOptions)
+    return run_command(lambda: _run(load_settings(parsed.config, parsed.set), options), ERRORS)
 
 
-def _run(settings: Settings) -> int:
-    texts = draw_texts(settings, settings.loadtest.catalog)
+def _run(settings: Settings, perf: PerfOptions) -> int:
+    texts = draw_texts(settings, perf.catalog)
     analyzer = prepare_analyzer()
     reports = settings.build_dir / "reports" / "perf"
-    with served(settings, settings.loadtest.host) as target, report_folder(reports) as folder:
+    with served(settings, perf.host) as target, report_folder(reports) as folder:
         server = target.facts()
         if server["response_cache"]:
             raise TargetError(
@@ -48,13 +48,10 @@ def _run(settings: Settings) -> int:
             "perf_analyzer": analyzer.version,
             "server": server,
             "texts": describe(texts),
-            "settings": {
-                "perf": settings.perf.model_dump(mode="json"),
-                "serving": settings.serving.model_dump(mode="json"),
-            },
+            "options": perf.model_dump(mode="json"),
+            "settings": {"serving": settings.serving.model_dump(mode="json")},
         }
         write_input(folder / "input.json", texts)
-        perf = settings.perf
         count = len(perf.protocols) * len(perf.concurrency)
         seconds = count * (WINDOWS * perf.window_s + 1)
         print(f"{count} measurements, about {seconds:.0f} s. Leave the machine alone meanwhile.", file=sys.stderr)

@@ -47,9 +47,9 @@ def test_the_export_runs_in_the_container_with_the_build_directory_and_the_confi
 
 
 def test_the_benchmark_runs_in_the_container_too(machine: Machine) -> None:
-    assert machine.with_gpu().with_docker().deploy("bench").returncode == 0
+    assert machine.with_gpu().with_docker().deploy("bench", "--batches", "1", "8").returncode == 0
     command = machine.record[machine.record.index(IMAGE) + 1 :]
-    assert command == ["python", "-m", "loadtest.engines", "--set", "build_dir=/workspace/build"]
+    assert command == ["python", "-m", "loadtest.engines", "--batches", "1", "8", "--set", "build_dir=/workspace/build"]
 
 
 def test_the_server_s_ports_are_offered_to_this_machine_only(machine: Machine) -> None:

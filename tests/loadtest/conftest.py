@@ -29,8 +29,8 @@ class Workplace:
     pairs: tuple[str, ...]
 
     def arguments(self, *more: str) -> list[str]:
-        """The command line of a stage, with settings of the test's own."""
-        return [word for pair in (*self.pairs, *more) for word in ("--set", pair)]
+        """The command line of a stage, with options of the test's own."""
+        return [*(word for pair in self.pairs for word in ("--set", pair)), *more]
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from serving.temporary import free_ports
 from settings import load_settings
 from tests.loadtest.conftest import RELEASE, SOURCES, Workplace, command, read_until
 
-ANY_TIME = ("loadtest.max_p99_ms=100000", "loadtest.warm_up_s=0.5", "loadtest.seconds=1")
+ANY_TIME = ("--max-p99-ms", "100000", "--warm-up-s", "0.5", "--seconds", "1")
 
 
 def levels(workplace: Workplace) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def test_users_of_both_protocols_send_single_and_batched_requests_to_a_server_of
     workplace: Workplace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = workplace.arguments(
-        *ANY_TIME, "loadtest.users=[4, 8]", "loadtest.protocols=[grpc, http]", "loadtest.batch_sizes=[1, 4]"
+        *ANY_TIME, "--users", "4", "8", "--protocols", "grpc", "http", "--batch-sizes", "1", "4"
     )
     assert main(arguments) == 0, capsys.readouterr().err
     printed = capsys.readouterr().out
@@ -65,7 +66,7 @@ def test_workers_share_the_arrivals_on_the_server_that_runs(
 ) -> None:
     state = start(load_settings(overrides=workplace.pairs))
     (port,) = free_ports(1)
-    arguments = workplace.arguments(*ANY_TIME, "loadtest.mode=open", "loadtest.rates=[20]", "loadtest.seconds=4")
+    arguments = workplace.arguments(*ANY_TIME, "--mode", "open", "--rates", "20", "--seconds", "4")
     more = ["--processes", "2", "--master-bind-port", str(port), "--master-port", str(port)]
     assert main([*arguments, "--", *more]) == 0, capsys.readouterr().err
     found = levels(workplace)
@@ -139,8 +140,8 @@ def test_at_a_constant_rate_a_server_that_stands_still_shows_in_every_request_it
 ) -> None:
     with standing_still() as port:
         arguments = workplace.arguments(
-            f"serving.http_port={port}", "loadtest.mode=open", "loadtest.rates=[20]", "loadtest.protocols=[http]",
-            "loadtest.host=127.0.0.1", "loadtest.warm_up_s=0", "loadtest.seconds=4", "loadtest.max_p99_ms=300",
+            "--set", f"serving.http_port={port}", "--mode", "open", "--rates", "20", "--protocols", "http",
+            "--host", "127.0.0.1", "--warm-up-s", "0", "--seconds", "4", "--max-p99-ms", "300",
         )  # fmt: skip
         assert main(arguments) == 1
     (level,) = levels(workplace)["levels"]
@@ -149,11 +150,11 @@ def test_at_a_constant_rate_a_server_that_stands_still_shows_in_every_request_it
     # who wait for their answers would have met it once each, and seen nothing of it in the 90th percentile.
     assert figures["max_ms"] > 850 and figures["p90_ms"] > 400 and figures["errors"] == 0
     assert "At 20 requests/s (HTTP, 1 text) p99 is " in (told := capsys.readouterr().out)
-    assert "ms, and loadtest.max_p99_ms is 300." in told
+    assert "ms, and --max-p99-ms is 300." in told
 
 
 def test_ctrl_c_keeps_the_levels_that_were_measured_and_stops_the_server(workplace: Workplace) -> None:
-    with command("loadtest.locust", workplace.arguments(*ANY_TIME, f"loadtest.users={[1] * 100}")) as process:
+    with command("loadtest.locust", workplace.arguments(*ANY_TIME, "--users", *["1"] * 100)) as process:
         read_until(process, "1 user, gRPC, 1 text: ")
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
@@ -165,7 +166,7 @@ def test_ctrl_c_keeps_the_levels_that_were_measured_and_stops_the_server(workpla
 
 
 def test_ctrl_c_before_the_first_level_leaves_nothing(workplace: Workplace) -> None:
-    with command("loadtest.locust", workplace.arguments(*ANY_TIME, "loadtest.seconds=60")) as process:
+    with command("loadtest.locust", workplace.arguments(*ANY_TIME, "--seconds", "60")) as process:
         read_until(process, "levels, about")
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 130
@@ -177,15 +178,15 @@ def test_locusts_own_command_works_with_its_web_page_and_its_exit_status_tells_o
     workplace: Workplace, tmp_path: Path
 ) -> None:
     start(load_settings(overrides=workplace.pairs))
-    configuration = tmp_path / "shop.yaml"
-    lines = ["loadtest: {users: [2], seconds: 1, warm_up_s: 0, min_texts_per_second: 10000000}"]
-    configuration.write_text("\n".join(lines))
-    settings = load_settings(configuration, workplace.pairs)
-    configuration.write_text(json.dumps(settings.model_dump(mode="json")))
+    words = workplace.arguments("--users", "2", "--seconds", "1", "--warm-up-s", "0", "--min-texts-per-second", "1e7")
     (port,) = free_ports(1)
     command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--web-host", "127.0.0.1"]
     command += ["--web-port", str(port), "--host", "http://127.0.0.1", "--autostart"]
-    environment = {**os.environ, "TAGGER_CONFIG": str(configuration), "PYTHONPATH": str(SOURCES)}
+    environment = {
+        **os.environ,
+        "TAGGER_LOADTEST": shlex.join(words),
+        "PYTHONPATH": str(SOURCES),
+    }
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
         try:
             read_until(process, "2 users, gRPC, 1 text: ")
@@ -193,22 +194,21 @@ def test_locusts_own_command_works_with_its_web_page_and_its_exit_status_tells_o
                 assert b"Locust" in page.read()
             process.send_signal(signal.SIGTERM)
             assert process.wait(60) == 1
-            assert process.stderr is not None and "and loadtest.min_texts_per_second is 1e+07." in process.stderr.read()
+            assert process.stderr is not None and "and --min-texts-per-second is 1e+07." in process.stderr.read()
         finally:
             process.kill()
 
 
 @pytest.mark.parametrize(
-    ("pairs", "told"),
+    ("words", "told"),
     [
-        (["loadtest.host=127.0.0.1"], "No tagging server answers at 127.0.0.1:"),
-        (["loadtest.catalog=missing.csv"], "missing.csv"),
-        (["loadtest.user=[1]"], "Did you mean `loadtest.users`?"),
+        (["--host", "127.0.0.1"], "No tagging server answers at 127.0.0.1:"),
+        (["--catalog", "missing.csv"], "missing.csv"),
     ],
 )
 def test_what_stands_in_the_way_is_told_in_a_sentence(
-    workplace: Workplace, pairs: list[str], told: str, capsys: pytest.CaptureFixture[str]
+    workplace: Workplace, words: list[str], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(workplace.arguments(*pairs)) == 1
+    assert main(workplace.arguments(*words)) == 1
     printed = capsys.readouterr().err
     assert "error: " in printed and told in printed and not (workplace.build / "reports").exists()

@@ -7,7 +7,7 @@ import pytest
 from loadtest.locust.course import Course, CourseError
 from loadtest.locust.figures import Level
 from loadtest.locust.records import Ledger
-from settings import LoadtestSettings
+from loadtest.options import LoadOptions
 
 
 def ended(intended: float, at: float) -> list[object]:
@@ -24,7 +24,7 @@ def test_levels_follow_each_other_and_their_warm_up_is_not_counted() -> None:
     told: list[Level] = []
     began: list[str] = []
     ledger = Ledger()
-    settings = LoadtestSettings(users=[1, 4], warm_up_s=2, seconds=5)
+    settings = LoadOptions(users=[1, 4], warm_up_s=2, seconds=5)
     course = Course(settings, ledger, measuring=lambda: began.append("now"), finished=told.append)
     assert course.tick(100, 0) == 1  # asked for
     assert course.tick(101, 1) == 1  # there: the warm-up begins
@@ -40,7 +40,7 @@ def test_levels_follow_each_other_and_their_warm_up_is_not_counted() -> None:
 
 def test_a_level_waits_for_the_answers_to_its_last_requests_without_load_if_need_be() -> None:
     ledger = Ledger()
-    settings = LoadtestSettings(mode="open", rates=[50], warm_up_s=0, seconds=5, timeout_s=10)
+    settings = LoadOptions(mode="open", rates=[50], warm_up_s=0, seconds=5, timeout_s=10)
     course = Course(settings, ledger)
     course.tick(100, 0)
     course.tick(100, 50)
@@ -54,7 +54,7 @@ def test_a_level_waits_for_the_answers_to_its_last_requests_without_load_if_need
 
 def test_a_server_that_never_answers_does_not_hold_the_run_up() -> None:
     ledger = Ledger()
-    settings = LoadtestSettings(mode="open", rates=[50], warm_up_s=0, seconds=5, timeout_s=10)
+    settings = LoadOptions(mode="open", rates=[50], warm_up_s=0, seconds=5, timeout_s=10)
     course = Course(settings, ledger)
     course.tick(100, 0)
     course.tick(100, 50)
@@ -65,7 +65,7 @@ def test_a_server_that_never_answers_does_not_hold_the_run_up() -> None:
 
 def test_a_ramp_takes_the_load_off_before_it_tries_a_lower_rate() -> None:
     ledger = Ledger()
-    settings = LoadtestSettings(mode="ramp", ramp_start=50, warm_up_s=0, seconds=5, max_p99_ms=100)
+    settings = LoadOptions(mode="ramp", ramp_start=50, warm_up_s=0, seconds=5, max_p99_ms=100)
     course = Course(settings, ledger)
     course.tick(100, 0)
     course.tick(100, 50)
@@ -76,14 +76,14 @@ def test_a_ramp_takes_the_load_off_before_it_tries_a_lower_rate() -> None:
 
 
 def test_workers_get_time_to_report_what_they_measured() -> None:
-    course = Course(LoadtestSettings(users=[1], warm_up_s=0, seconds=5), Ledger(), report_seconds=4.5)
+    course = Course(LoadOptions(users=[1], warm_up_s=0, seconds=5), Ledger(), report_seconds=4.5)
     course.tick(100, 0)
     course.tick(100, 1)
     assert course.tick(109, 1) == 1 and course.tick(110, 1) is None
 
 
 def test_users_that_never_start_end_the_run_with_a_sentence() -> None:
-    course = Course(LoadtestSettings(users=[8]), Ledger())
+    course = Course(LoadOptions(users=[8]), Ledger())
     course.tick(100, 0)
     course.tick(101, 3)
     with pytest.raises(CourseError, match="Only 3 of 8 users have started in 60 s"):

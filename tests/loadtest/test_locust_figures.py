@@ -11,7 +11,7 @@ from loadtest.locust.figures import UNANSWERED, Figures, Level, level_figures, l
 from loadtest.locust.limits import best_level, broken_limits
 from loadtest.locust.plan import next_load
 from loadtest.locust.records import Ledger, Recorder, Request
-from settings import LoadtestSettings
+from loadtest.options import LoadOptions
 
 
 def request(intended: float, took: float, kind: str = "gRPC, 1 text", texts: int = 1, error: str = "") -> Request:
@@ -85,22 +85,22 @@ def test_a_ledger_joins_processes_and_replaces_what_each_has_open() -> None:
 
 
 def test_each_broken_limit_is_a_sentence_with_its_place() -> None:
-    limits = LoadtestSettings(max_p99_ms=50, max_error_share=0.01, min_texts_per_second=500)
+    limits = LoadOptions(max_p99_ms=50, max_error_share=0.01, min_texts_per_second=500)
     assert broken_limits([level(8, 60.0, rate=False), level(32, 10.0, errors=5, rate=False)], limits) == [
-        "At 8 users (x) p99 is 60.0 ms, and loadtest.max_p99_ms is 50.",
-        "At 32 users (x) 5 of 100 requests failed, and loadtest.max_error_share is 0.01; the first got: busy.",
-        "The best level within the limits answered 0.0 texts/s, and loadtest.min_texts_per_second is 500.",
+        "At 8 users (x) p99 is 60.0 ms, and --max-p99-ms is 50.",
+        "At 32 users (x) 5 of 100 requests failed, and --max-error-share is 0.01; the first got: busy.",
+        "The best level within the limits answered 0.0 texts/s, and --min-texts-per-second is 500.",
     ]
 
 
 def test_a_run_within_its_limits_breaks_none_and_one_without_levels_says_so() -> None:
-    limits = LoadtestSettings(min_texts_per_second=100)
+    limits = LoadOptions(min_texts_per_second=100)
     assert broken_limits([level(8, 60.0)], limits) == []
     assert broken_limits([], limits) == ["No level was measured to its end: nothing can be said of the limits."]
 
 
 def test_a_ramp_may_go_beyond_its_limits_but_must_have_a_level_within() -> None:
-    limits = LoadtestSettings(mode="ramp", max_p99_ms=50, min_texts_per_second=90)
+    limits = LoadOptions(mode="ramp", max_p99_ms=50, min_texts_per_second=90)
     levels = [level(50, 10.0), level(75, 900.0, speed=70)]
     assert broken_limits(levels, limits) == [] and best_level(levels, limits) == levels[0]
     (told, slow) = broken_limits([level(50, 51.0)], limits)
@@ -110,14 +110,14 @@ def test_a_ramp_may_go_beyond_its_limits_but_must_have_a_level_within() -> None:
 
 
 def test_the_levels_come_in_the_order_of_the_settings() -> None:
-    settings = LoadtestSettings(users=[1, 8], mode="closed")
+    settings = LoadOptions(users=[1, 8], mode="closed")
     assert next_load([], settings) == 1 and next_load([level(1, 1.0)], settings) == 8
     assert next_load([level(1, 1.0), level(8, 1.0)], settings) is None
 
 
 @pytest.mark.parametrize(("capacity", "start"), [(1000, 50), (130, 50), (60, 50), (7, 50), (50, 50)])
 def test_a_ramp_closes_in_on_the_highest_rate_within_the_limits(capacity: int, start: int) -> None:
-    settings = LoadtestSettings(mode="ramp", max_p99_ms=100, ramp_start=start, ramp_levels=30)
+    settings = LoadOptions(mode="ramp", max_p99_ms=100, ramp_start=start, ramp_levels=30)
     levels: list[Level] = []
     while (rate := next_load(levels, settings)) is not None:
         assert rate not in [one.load for one in levels]
@@ -127,6 +127,6 @@ def test_a_ramp_closes_in_on_the_highest_rate_within_the_limits(capacity: int, s
 
 
 def test_a_ramp_that_finds_no_limit_ends_all_the_same() -> None:
-    settings = LoadtestSettings(mode="ramp", ramp_levels=3)
+    settings = LoadOptions(mode="ramp", ramp_levels=3)
     levels = [level(50, 1.0), level(75, 1.0), level(112, 1.0)]
     assert next_load(levels[:2], settings) == 112 and next_load(levels, settings) is None

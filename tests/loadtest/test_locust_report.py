@@ -9,10 +9,10 @@ from pathlib import Path
 
 from loadtest.locust.figures import Figures, Level
 from loadtest.locust.report import as_json, plot, progress_line, table, verdict, write_csv
+from loadtest.options import LoadOptions
 from loadtest.reports import write_json
-from settings import LoadtestSettings
 
-LIMITS = LoadtestSettings(mode="ramp", max_p99_ms=100)
+LIMITS = LoadOptions(mode="ramp", max_p99_ms=100)
 
 
 def figures(kind: str, speed: float, p99: float, errors: int = 0) -> Figures:

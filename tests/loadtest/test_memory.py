@@ -19,8 +19,8 @@ from loadtest.locust.figures import Level, level_figures, level_json
 from loadtest.locust.limits import broken_limits
 from loadtest.locust.records import Request
 from loadtest.memory import Growth, MemoryWatch, Sample, level_growth, read_memory
+from loadtest.options import LoadOptions
 from serving.processes import wait_until
-from settings import LoadtestSettings
 from tests.loadtest.conftest import RELEASE, Workplace
 
 HOLDS_64_MIB = "held = bytearray(b'x' * (64 << 20)); print('ready', flush=True); input()"
@@ -93,12 +93,12 @@ def test_short_levels_and_levels_with_gaps_are_not_judged() -> None:
 
 
 def test_growth_beyond_the_limit_is_a_sentence_and_less_is_none() -> None:
-    limits = LoadtestSettings(users=[32])
+    limits = LoadOptions(users=[32])
     assert broken_limits([level(Growth(100.0, 101.9, 102.0))], limits) == []
     assert broken_limits([level(Growth(100.0, 90.0, 102.0))], limits) == []
     (told,) = broken_limits([level(Growth(100.0, 104.0, 104.0))], limits)
     assert "At 32 users the server's memory grew by 4.00%, from 100.0 MiB in the second minute to 104.0" in told
-    assert told.endswith("and loadtest.max_memory_growth is 0.02.")
+    assert told.endswith("and --max-memory-growth is 0.02.")
 
 
 def test_the_report_has_each_reading_with_its_level_and_a_picture(tmp_path: Path) -> None:
@@ -131,14 +131,8 @@ def test_a_server_whose_model_keeps_what_it_computes_breaks_the_limit(
     monkeypatch.setattr(memory, "MINUTE", 1.0)
     monkeypatch.setattr(memory, "JUDGED_SECONDS", 3.0)
     monkeypatch.setattr(memory, "INTERVAL_SECONDS", 0.2)
-    pairs = (
-        "serving.instances=2",
-        "loadtest.users=[1]",
-        "loadtest.seconds=4",
-        "loadtest.warm_up_s=0",
-        "loadtest.max_p99_ms=100000",
-    )
-    assert main(workplace.arguments(*pairs)) == 1
+    words = ("--set", "serving.instances=2", "--users", "1", "--seconds", "4", "--warm-up-s", "0")
+    assert main(workplace.arguments(*words, "--max-p99-ms", "100000")) == 1
     told = capsys.readouterr().out
     assert "At 1 user the server's memory grew by " in told and "memory.png" in told
     reports = workplace.build / "reports" / "loadtest"

@@ -175,7 +175,7 @@ def test_the_report_has_a_row_for_each_point(tmp_path: Path) -> None:
 def test_the_real_perf_analyzer_measures_both_protocols_on_a_server_of_its_own(
     workplace: Workplace, analyzer_problem: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status = main(workplace.arguments("perf.concurrency=[1, 4]", "perf.window_s=0.5"))
+    status = main(workplace.arguments("--concurrency", "1", "4", "--window-s", "0.5"))
     printed = capsys.readouterr()
     if analyzer_problem:
         assert status == 1 and f"error: {LIBRARY}" in printed.err
@@ -222,7 +222,7 @@ def test_a_perf_analyzer_that_fails_is_told_with_its_last_line(
 ) -> None:
     start(load_settings(overrides=workplace.pairs))
     monkeypatch.setenv("XDG_CACHE_HOME", str(fake_analyzer(tmp_path / "cache", ["echo no such model", "exit 99"])))
-    assert main(workplace.arguments("perf.concurrency=[2]")) == 1
+    assert main(workplace.arguments("--concurrency", "2")) == 1
     told = "error: perf_analyzer failed over grpc at concurrency 2 (status 99): no such model"
     assert told in capsys.readouterr().err
 
@@ -236,7 +236,7 @@ def test_ctrl_c_keeps_what_was_measured_until_then(workplace: Workplace, tmp_pat
     ]
     environment = {**os.environ, "XDG_CACHE_HOME": str(fake_analyzer(tmp_path / "cache", script))}
     start(load_settings(overrides=workplace.pairs))
-    command = [sys.executable, "-m", "loadtest.perf", *workplace.arguments("perf.concurrency=[1, 2]")]
+    command = [sys.executable, "-m", "loadtest.perf", *workplace.arguments("--concurrency", "1", "2")]
     with subprocess.Popen(
         command, cwd=SOURCES, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     ) as process:

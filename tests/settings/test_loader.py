@@ -84,7 +84,10 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(tmp_path: Path, text
         ("training.pooling=max", "`training.pooling` is 'max': input should be 'auto', 'mean' or 'cls'."),
         ("catalog.test_share=2", "`catalog.test_share` is 2: input should be less than or equal to 1."),
         ("serving.instances=0", "`serving.instances` is 0: input should be greater than or equal to 1 or 'auto'."),
-        ("bench.clients=[1, 0]", "`bench.clients.1` is 0: input should be greater than or equal to 1."),
+        (
+            "export.tensorrt.length_buckets=[16, 0]",
+            "`export.tensorrt.length_buckets.1` is 0: input should be greater than or equal to 8.",
+        ),
         ("catalog.path=", "`catalog.path` is None: input should be a valid string."),
         ("catalog=5", "`catalog` is a section with keys such as path, columns, taxonomy, not a value."),
         ("catalog.columns={titel: x}", "'titel' is not a product field; the fields are id, lang, title, "),
@@ -106,7 +109,7 @@ def test_a_wrong_value_on_the_command_line_is_one_sentence(
 
 
 def test_every_mistake_of_a_file_is_told_at_once(tmp_path: Path) -> None:
-    path = write(tmp_path, "training: {epochs: none, epoch: 1}\nbench: [1]\nserving: {verbose: maybe}")
+    path = write(tmp_path, "training: {epochs: none, epoch: 1}\nexport: [1]\nserving: {verbose: maybe}")
     with pytest.raises(SettingsError) as raised:
         load_settings(path)
     lines = str(raised.value).splitlines()

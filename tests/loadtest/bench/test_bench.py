@@ -26,15 +26,15 @@ ROOT = Path(__file__).parents[3]
 SERVERS = ("this server, gRPC", "this server, HTTP", "plain Triton", "LitServe", "FastAPI + pipeline")
 
 
-def arguments(build: Path, *more: str) -> list[str]:
+def arguments(build: Path) -> list[str]:
     """The command line for a build directory."""
     http, grpc, metrics = free_ports(3)
     pairs = [
-        f"build_dir={build}", "bench.seconds=1", "bench.warm_up_s=0.1", "bench.rounds=1", "bench.clients=[1]",
-        "serving.instances=1", f"serving.http_port={http}", f"serving.grpc_port={grpc}",
-        f"serving.metrics_port={metrics}", *more,
+        f"build_dir={build}", "serving.instances=1", f"serving.http_port={http}", f"serving.grpc_port={grpc}",
+        f"serving.metrics_port={metrics}",
     ]  # fmt: skip
-    return [word for pair in pairs for word in ("--set", pair)]
+    words = [word for pair in pairs for word in ("--set", pair)]
+    return [*words, "--seconds", "1", "--warm-up-s", "0.1", "--rounds", "1", "--clients", "1"]
 
 
 def processes_of(build: Path) -> list[str]:
