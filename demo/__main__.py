@@ -12,12 +12,11 @@ from demo.products import PRODUCTS
 from demo.stages import STAGES, StageError, run_stage
 from demo.tagging import ask, summary, table
 from product_tagger_client import TaggerError
-from serving.errors import ServingError
 from serving.health import curl_command
 from serving.temporary import temporary_server
-from settings import Settings, SettingsError, add_settings_options, load_settings
-from settings.command import run_command
+from settings import Settings, add_settings_options, load_settings
 from settings.render import render_settings
+from steps import run_command, staged_file
 
 # A place of its own: what a person has trained in build/ stays. Their catalogue's mapping would not fit the demo's.
 DEFAULTS = (
@@ -42,15 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     return run_command(
         lambda: _run(load_settings(options.config, [*DEFAULTS, *options.set])),
-        (ServingError, SettingsError, StageError, TaggerError),
         stopped="Stopped. The next `make demo` goes on from what is finished.",
     )
 
 
 def _run(settings: Settings) -> int:
-    settings.build_dir.mkdir(parents=True, exist_ok=True)
     configuration = settings.build_dir / "demo.yaml"
-    configuration.write_text(render_settings(settings), encoding="utf-8")
+    with staged_file(configuration) as staging:
+        staging.write_text(render_settings(settings), encoding="utf-8")
     steps = len(STAGES) + 2
     seconds: dict[str, float] = {}
     for number, stage in enumerate(STAGES, 1):
@@ -62,7 +60,11 @@ def _run(settings: Settings) -> int:
             print(f"Ready: release {state.release}, HTTP port {state.http_port}, gRPC port {state.grpc_port}.")
         with _step(f"{steps}/{steps} Tag {len(PRODUCTS)} products over gRPC and HTTP", seconds):
             address = settings.serving.address
-            answers = ask(PRODUCTS, [f"grpc://{address}:{state.grpc_port}", f"http://{address}:{state.http_port}"])
+            urls = [f"grpc://{address}:{state.grpc_port}", f"http://{address}:{state.http_port}"]
+            try:
+                answers = ask(PRODUCTS, urls)
+            except TaggerError as error:
+                raise StageError(str(error)) from error
             for line in table(answers):
                 print(line)
             print()

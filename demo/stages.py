@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from steps import ProductTaggerError
+
 PATIENCE_SECONDS = 20.0
 
 
-class StageError(RuntimeError):
-    """A stage ended with an error, and has told it."""
+class StageError(ProductTaggerError):
+    """A stage ended with an error."""
 
 
 @dataclass(frozen=True)

@@ -9,17 +9,18 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from deploy.container import Given, Job, local_command, run_command
+from deploy.container import Given, Job, docker_command, local_command
 from deploy.contents import examine_image
 from deploy.docker import Docker, find_docker
-from deploy.errors import DeployError, Missing
+from deploy.errors import Missing
 from deploy.image import build_command, image_name, is_stale
 from serving.errors import ServingError
 from serving.preflight.gpu import find_gpus
 from serving.preflight.ports import check_ports
 from serving.releases import current_release
 from serving.triton import find_official
-from settings import Settings, SettingsError, add_settings_options, load_settings
+from settings import Settings, add_settings_options, load_settings
+from steps import run_command
 
 JOBS = {
     "export": Job("export", ("--target", "gpu")),
@@ -36,17 +37,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, more = parser.parse_known_args(arguments)
     if more and options.command != "bench":
         parser.error(f"unrecognized arguments: {' '.join(more)}")
-    try:
-        if options.command == "image":
-            _become(build_command(find_docker(), options.image))
-        if options.command == "check":
-            return _check()
-        _run(options, more)
-    except (DeployError, ServingError, SettingsError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    return run_command(lambda: _do(options, more), stopped="Interrupted.")
+
+
+def _do(options: argparse.Namespace, more: Sequence[str]) -> int:
+    if options.command == "check":
+        return _check()
+    if options.command == "image":
+        _become(build_command(find_docker(), options.image))
+    return _run(options, more)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -94,7 +93,7 @@ def _run(options: argparse.Namespace, more: Sequence[str]) -> NoReturn:
         _check_server(settings)
     settings.build_dir.mkdir(parents=True, exist_ok=True)  # by this user: Docker would make it for root
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    _become(run_command(docker, options.image, job, given, settings, terminal=terminal))
+    _become(docker_command(docker, options.image, job, given, settings, terminal=terminal))
 
 
 def _find_gpu_docker() -> tuple[Docker, list[str]]:

@@ -59,7 +59,7 @@ def local_command(python: str, job: Job, given: Given) -> list[str]:
     return [python, "-m", job.module, *job.arguments, *given.options()]
 
 
-def run_command(
+def docker_command(
     docker: Docker, image: str, job: Job, given: Given, settings: Settings, *, terminal: bool = False
 ) -> list[str]:
     """The `docker run` of a job.

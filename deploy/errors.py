@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from steps import ProductTaggerError
 
-class DeployError(RuntimeError):
+
+class DeployError(ProductTaggerError):
     """Something can't be done; the message says what is wrong and what to do."""
 
 

@@ -72,7 +72,7 @@ def release_fingerprint(
     options = settings.export.model_dump(mode="json")
     del options["keep_releases"]  # decides on other releases
     # The parity gate batches as the server does.
-    options |= settings.serving.model_dump(mode="json", include={"max_batch_size", "token_budget"})
+    options |= settings.serving.model_dump(mode="json", include={"max_batch_size"})
     return {
         "checkpoint": checkpoint.digest,
         "held_out": held_out_digest(settings.build_dir / "catalog"),

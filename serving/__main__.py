@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import logging
-import os
 import sys
 from collections import deque
 from collections.abc import Sequence
@@ -21,7 +19,8 @@ from serving.releases import CURRENT, list_releases
 from serving.repository import is_gpu_repository
 from serving.state import ServerFiles, running_state
 from serving.supervisor import Supervisor
-from settings import Settings, SettingsError, add_settings_options, load_settings
+from settings import Settings, add_settings_options, load_settings
+from steps import run_command
 
 NOT_RUNNING = 3
 """Exit status of `status` without a server, as init scripts have it."""
@@ -30,18 +29,8 @@ NOT_RUNNING = 3
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the process's exit status."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    try:
-        settings = load_settings(options.config, options.set)
-        return _COMMANDS[options.command](settings, options)
-    except BrokenPipeError:  # the reader of the output, `head` for instance, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except KeyboardInterrupt:
-        return 130
-    except (ServingError, SettingsError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    work = _COMMANDS[options.command]
+    return run_command(lambda: work(load_settings(options.config, options.set), options), stopped="Interrupted.")
 
 
 def _parser() -> argparse.ArgumentParser:

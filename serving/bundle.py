@@ -13,15 +13,17 @@ import os
 import shutil
 import sys
 import sysconfig
-import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from serving.errors import ServingError
 from settings.cache import cache_directory
+from steps import DiskError, locked, staged_directory
 
 PACKAGE = "nvidia-pytriton"
+PATIENCE_SECONDS = 120.0
+"""How long a start waits for another one that is making the backends."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def find_bundle() -> Bundle:
 def prepare_backends(bundle: Bundle, cache: Path | None = None) -> Path:
     """Gives a backend directory for this Python, made on the first call and kept.
 
-    It is made beside its place and renamed into it, so two starts at once are safe: one of them wins.
+    It appears as a whole; of two starts at once one makes it, and the other waits.
 
     Args:
         bundle: The installed server.
@@ -97,26 +99,16 @@ def prepare_backends(bundle: Bundle, cache: Path | None = None) -> Path:
     cache = cache or cache_directory()
     target = cache / f"triton-backends-{bundle.version}-py{python[0]}.{python[1]}-{_digest(bundle.root)}"
     try:
-        if target.exists():
+        with locked(cache / "triton-backends", timeout_s=PATIENCE_SECONDS):
+            if not target.exists():
+                with staged_directory(target) as made:
+                    ignored = shutil.ignore_patterns("__pycache__")
+                    shutil.copytree(bundle.root / "backends", made, ignore=ignored, dirs_exist_ok=True)
+                    shutil.copy2(stub, made / "python")
             _link_library(target)
-            return target
-        cache.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".backends-", dir=cache))
-        try:
-            made = staging / "backends"
-            shutil.copytree(bundle.root / "backends", made, ignore=shutil.ignore_patterns("__pycache__"))
-            shutil.copy2(stub, made / "python")
-            _link_library(made)
-            try:
-                made.rename(target)
-            except OSError:
-                if not target.exists():
-                    raise
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-    except OSError as error:
+    except (DiskError, OSError) as error:
         raise ServingError(
-            f"The server's backends can't be prepared in {cache} ({error.strerror}). "
+            f"The server's backends can't be prepared in {cache}: {error} "
             "Set XDG_CACHE_HOME to a folder that can be written."
         ) from None
     return target

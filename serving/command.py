@@ -54,7 +54,7 @@ def server_command(
         *([] if gpu else ["--allow-gpu-metrics=false"]),
         *(["--rate-limit=execution_count"] if priorities else []),
         # Nobody but the server itself changes how it logs or traces.
-        f"--log-verbose={int(settings.verbose)}",
+        "--log-verbose=0",
     ]
 
 

@@ -25,6 +25,7 @@ from serving.releases import (
 )
 from serving.state import ServerFiles, ServerState, clear_leftovers, running_servers, running_state
 from settings import Settings
+from steps import staged_file
 
 logger = logging.getLogger(__name__)
 
@@ -41,15 +42,16 @@ def start(settings: Settings, *, dependent: bool = False) -> ServerState:
 
     Raises:
         ServingError: It didn't get ready; the message is the server's own.
+        DiskError: The disk is full, or the build directory can't be written.
     """
     files = ServerFiles.of(settings)
     state = running_state(files)
     if state is not None and state.phase == "ready":
         return state
-    files.directory.mkdir(parents=True, exist_ok=True)
     # The background process gets the settings as they are now, whatever file and overrides they came from.
     configuration = files.directory / RESOLVED_SETTINGS
-    configuration.write_text(yaml.safe_dump(settings.model_dump(mode="json")), encoding="utf-8")
+    with staged_file(configuration) as staging:
+        staging.write_text(yaml.safe_dump(settings.model_dump(mode="json")), encoding="utf-8")
     offset = files.supervisor_log.stat().st_size if files.supervisor_log.exists() else 0
     command = [sys.executable, "-m", "serving", "run", "--config", str(configuration)]
     environment = {**os.environ, "PYTHONPATH": _source_path()}

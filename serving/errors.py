@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from steps import ProductTaggerError
 
-class ServingError(RuntimeError):
+
+class ServingError(ProductTaggerError):
     """Something can't be served; the message says what is wrong, where, and what to do."""

@@ -7,7 +7,6 @@ is written anew, through Triton's own protobuf schema.
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from tritonclient.grpc import model_config_pb2
 from serving.errors import ServingError
 from serving.releases import Release
 from settings import ServingSettings
+from steps import staged_directory
 
 CONFIG = "config.pbtxt"
 CLASSIFIER = "classifier"
@@ -96,33 +96,31 @@ def render_repository(release: Release, settings: ServingSettings, target: Path,
 
     Args:
         release: Where the models come from.
-        settings: Instances, threads, batch, queue and budget.
+        settings: Instances, threads, batch and queue.
         target: The directory to write.
         cores: For the settings that are `auto`; None for those of this machine.
 
     Raises:
         ServingError: A configuration of the release can't be read.
+        DiskError: The disk is full, or the directory can't be written.
     """
     processes = plan_processes(settings, cores or usable_cores(), gpu=is_gpu_repository(release.repository))
-    staging = target.with_name(f".{target.name}.new")
-    shutil.rmtree(staging, ignore_errors=True)
-    for source in sorted(release.repository.rglob("*")):
-        place = staging / source.relative_to(release.repository)
-        if "__pycache__" in source.parts:
-            continue
-        if source.is_dir():
-            place.mkdir(parents=True, exist_ok=True)
-        elif source.name != CONFIG:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.symlink_to(source.resolve())
-    for source in sorted(release.repository.glob(f"*/{CONFIG}")):
-        config = read_config(source)
-        apply_settings(config, settings, processes)
-        folder = staging / source.parent.name
-        (folder / "1").mkdir(parents=True, exist_ok=True)  # Triton wants a version's folder, also an ensemble's
-        (folder / CONFIG).write_text(text_format.MessageToString(config, as_utf8=True), encoding="utf-8")
-    shutil.rmtree(target, ignore_errors=True)
-    staging.rename(target)
+    with staged_directory(target) as staging:
+        for source in sorted(release.repository.rglob("*")):
+            place = staging / source.relative_to(release.repository)
+            if "__pycache__" in source.parts:
+                continue
+            if source.is_dir():
+                place.mkdir(parents=True, exist_ok=True)
+            elif source.name != CONFIG:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.symlink_to(source.resolve())
+        for source in sorted(release.repository.glob(f"*/{CONFIG}")):
+            config = read_config(source)
+            apply_settings(config, settings, processes)
+            folder = staging / source.parent.name
+            (folder / "1").mkdir(parents=True, exist_ok=True)  # Triton wants a version's folder, also an ensemble's
+            (folder / CONFIG).write_text(text_format.MessageToString(config, as_utf8=True), encoding="utf-8")
     return processes
 
 
@@ -163,9 +161,6 @@ def apply_settings(config: model_config_pb2.ModelConfig, settings: ServingSettin
     batching = config.dynamic_batching
     if config.name == CLASSIFIER and settings.queue_delay_us != "auto":
         batching.max_queue_delay_microseconds = settings.queue_delay_us
-    if config.name == CLASSIFIER and settings.joined_batch_size != "auto":
-        # Of what waits Triton takes so much at a time, and leaves the rest to the next instance that is free.
-        batching.preferred_batch_size[:] = [min(settings.joined_batch_size, settings.max_batch_size)]
     queue = batching.default_queue_policy
     queue.max_queue_size = settings.max_queue_size
     queue.default_timeout_microseconds = settings.request_timeout_ms * 1000
@@ -177,7 +172,6 @@ def apply_settings(config: model_config_pb2.ModelConfig, settings: ServingSettin
         return
     parameters = {
         "threads": str(processes.threads),
-        "token_budget": str(settings.token_budget),
         "abstain_below": repr(settings.abstain_below),
     }
     for key, value in parameters.items():

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import json
-import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from serving.errors import ServingError
 from serving.processes import ProcessId
 from settings import Settings
+from steps import Busy, locked, staged_file
 
 SERVING = "serving"
 
@@ -57,7 +56,7 @@ class ServerFiles:
         digest = hashlib.sha256(str(self.directory).encode()).hexdigest()[:8]
         return f"product-tagger-{self.directory.name}-{digest}-"
 
-    @contextmanager
+    @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Holds the server's place; it is free again when the process ends, however it ends.
 
@@ -65,23 +64,25 @@ class ServerFiles:
             ServingError: A server runs there.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
-        with (self.directory / "lock").open("w") as stream:
+        with contextlib.ExitStack() as stack:
             try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                state = ServerState.read(self.state)
-                if state is not None and state.host not in ("", socket.gethostname()):
-                    # A container's name for itself is the id by which docker knows it.
-                    raise ServingError(
-                        f"A server with HTTP port {self.directory.name} runs in the container {state.host}. Stop it: "
-                        f"`docker stop {state.host}`; its other commands: `docker exec {state.host} python -m serving`."
-                    ) from None
-                raise ServingError(
-                    f"A server with HTTP port {self.directory.name} runs already. See `python -m serving status`, stop "
-                    "it with `python -m serving stop`, or choose other ports (serving.http_port, grpc_port and "
-                    "metrics_port)."
-                ) from None
+                stack.enter_context(locked(self.directory / "server"))
+            except Busy:
+                raise ServingError(self._who_runs()) from None
             yield
+
+    def _who_runs(self) -> str:
+        state = ServerState.read(self.state)
+        if state is not None and state.host not in ("", socket.gethostname()):
+            # A container's name for itself is the id by which docker knows it.
+            return (
+                f"A server with HTTP port {self.directory.name} runs in the container {state.host}. Stop it: "
+                f"`docker stop {state.host}`; its other commands: `docker exec {state.host} python -m serving`."
+            )
+        return (
+            f"A server with HTTP port {self.directory.name} runs already. See `python -m serving status`, stop it with "
+            "`python -m serving stop`, or choose other ports (serving.http_port, grpc_port and metrics_port)."
+        )
 
 
 @dataclass(frozen=True)
@@ -117,10 +118,13 @@ class ServerState:
     host: str = ""
 
     def write(self, path: Path) -> None:
-        """Puts the state on disk in one step."""
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        """Puts the state on disk in one step.
+
+        Raises:
+            DiskError: The disk is full, or the path can't be written.
+        """
+        with staged_file(path) as staging:
+            staging.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> ServerState | None:

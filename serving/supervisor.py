@@ -25,6 +25,7 @@ from serving.repository import is_gpu_repository, render_repository
 from serving.state import ServerFiles, ServerState, clear_leftovers
 from serving.triton import Triton, find_triton
 from settings import Settings
+from steps import DiskError
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class Supervisor:
 
         Raises:
             ServingError: The server can't be started, or ended by itself again and again.
+            DiskError: The disk is full, or the build directory can't be written.
         """
         with self._files.locked():
             clear_leftovers(self._files)
@@ -251,7 +253,7 @@ class Supervisor:
         self._end()
         try:
             self._start(triton, release)
-        except ServingError as error:
+        except (ServingError, DiskError) as error:
             logger.error("Release %s can't be served: %s", release.id, error)
             logger.error("Going back to release %s.", former.id)
             self._start(triton, find_release(self._releases, former.id), problem=str(error))
@@ -266,7 +268,8 @@ class Supervisor:
         if self._state is not None:
             phase = "switching" if self._state.phase == "switching" else "stopping"
             self._state = dataclasses.replace(self._state, phase=phase)
-            self._state.write(self._files.state)
+            with contextlib.suppress(DiskError):  # a full disk keeps no server from being stopped
+                self._state.write(self._files.state)
         if patient and process.poll() is None:
             process.terminate()
             try:

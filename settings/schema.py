@@ -175,16 +175,10 @@ class ServingSettings(Section):
     """Most texts in one request, and most rows Triton joins into one batch."""
     queue_delay_us: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     """How long a request may wait for others to form a batch, in microseconds; `auto`: what the release says."""
-    joined_batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
-    """Texts of waiting requests that the classifier takes at once where more wait, and the next instance the rest
-    (Triton's preferred batch size; with a queue delay it may take more); `auto`: what the release says, for processors
-    as many as wait. A single request may be larger."""
     max_queue_size: Annotated[int, Field(ge=0)] = 2048
     """Requests waiting beyond this are refused at once with UNAVAILABLE; 0: no bound."""
     request_timeout_ms: Annotated[int, Field(ge=0)] = 10_000
     """A request that waited longer in the queue is refused, not computed; 0: no bound."""
-    token_budget: Annotated[int, Field(ge=64)] = 512
-    """Padded tokens (rows × longest row) of one sub-batch inside the classifier."""
     response_cache_mib: Annotated[int, Field(ge=0)] = 0
     """Memory in which answers are kept for texts that are asked again, in MiB; 0: every text is computed."""
     abstain_below: Share = 0.0
@@ -193,8 +187,6 @@ class ServingSettings(Section):
     """A server that is not ready after so many seconds is ended, and the cause told."""
     stop_timeout_s: Annotated[int, Field(ge=1)] = 30
     """A server that does not end in order within so many seconds is killed."""
-    verbose: bool = False
-    """Has Triton log each request."""
 
 
 class Settings(Section):

@@ -90,9 +90,9 @@ def open_scorer(path: Path, threads: int) -> Scorer:
 
 def runs(lengths: npt.NDArray[np.int64], workload: Workload) -> Iterator[Run]:
     """Rows sorted by length and cut under the token budget, as model_repository/classifier does."""
-    plan_runs, serving = served_module("batching").plan_runs, workload.settings.serving
-    for start in range(0, len(lengths), serving.max_batch_size):
-        for rows in plan_runs(lengths[start : start + serving.max_batch_size], serving.token_budget):
+    plan_runs, batch = served_module("batching").plan_runs, workload.settings.serving.max_batch_size
+    for start in range(0, len(lengths), batch):
+        for rows in plan_runs(lengths[start : start + batch]):
             yield Run(start + rows, int(lengths[start + rows].max()))
 
 

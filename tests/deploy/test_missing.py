@@ -82,3 +82,8 @@ def test_the_export_goes_on_without_the_container_after_one_line_that_says_why(
     first, *rest = done.stderr.splitlines()
     assert first.startswith("Without the container, on this machine as it is: There is no NVIDIA GPU here")
     assert rest and done.returncode not in (0, 2)
+
+
+def test_a_build_directory_that_can_not_be_made_is_told(machine: Machine) -> None:
+    (machine.root / "build").touch()
+    assert "build can't be used: File exists. Check the path" in said(machine.with_gpu().with_docker(), "export")

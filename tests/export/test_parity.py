@@ -13,6 +13,7 @@ from catalog.taxonomy import Label, Taxonomy
 from export.engines import onnxruntime_int8, tensorrt
 from export.held_out import HeldOut, Run, Scores, length_runs, score
 from export.parity import Comparison, Limits, TagRule, compare, format_table, measure
+from export.served import served_module
 from settings import Settings
 from tests.export.conftest import MAX_LENGTH, make_workload
 
@@ -127,9 +128,9 @@ def test_every_way_to_batch_scores_every_product_once_and_in_its_place(
 
 def test_the_cpu_s_batches_keep_to_the_budget() -> None:
     lengths = make_products()[0].lengths
-    workload = make_workload(Settings.model_validate({"serving": {"token_budget": 128}}))
-    for run in onnxruntime_int8.runs(lengths, workload):
-        assert run.width == lengths[run.rows].max() and len(run.rows) * run.width <= 128
+    budget = served_module("batching").TOKEN_BUDGET
+    for run in onnxruntime_int8.runs(lengths, make_workload()):
+        assert run.width == lengths[run.rows].max() and len(run.rows) * run.width <= budget
         assert len({row // 64 for row in run.rows}) == 1
 
 

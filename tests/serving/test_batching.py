@@ -8,10 +8,8 @@ import pytest
 
 from serving.releases import Release, current_release
 from serving.repository import CONFIG, plan_processes, read_config, render_repository
-from serving.state import ServerFiles
-from serving.temporary import temporary_server
 from settings import ServingSettings, Settings
-from tests.serving.conftest import Place, ask, make_place
+from tests.serving.conftest import Place, make_place
 
 
 def release_of(place: Place) -> Release:
@@ -29,20 +27,6 @@ def with_serving(place: Place, **values: object) -> Settings:
     """The place's settings with some of `serving` changed."""
     serving = ServingSettings.model_validate({**place.settings.serving.model_dump(), **values})
     return place.settings.model_copy(update={"serving": serving})
-
-
-def test_a_single_request_may_be_larger_than_what_the_classifier_joins(untouched: Place) -> None:
-    with temporary_server(with_serving(untouched, joined_batch_size=2)):
-        answer = ask(untouched, "product_tagger", *[b"summer dress"] * 40)
-        categories = answer.as_numpy("CATEGORY")
-        assert categories is not None and [row.decode() for row in categories.ravel()] == ["apparel"] * 40
-
-
-def test_a_joined_batch_is_at_most_what_a_request_may_have(untouched: Place) -> None:
-    settings = with_serving(untouched, joined_batch_size=32, max_batch_size=8)
-    with temporary_server(settings):
-        classifier = read_config(ServerFiles.of(settings).repository / "classifier" / CONFIG)
-        assert list(classifier.dynamic_batching.preferred_batch_size) == [8]
 
 
 @pytest.mark.parametrize(

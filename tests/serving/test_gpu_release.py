@@ -264,11 +264,11 @@ def test_the_plan_keeps_its_instances_profiles_and_delay_unless_told(machine: Gp
 
 
 def test_the_settings_change_the_plan_s_instances_delay_and_queue(machine: GpuMachine) -> None:
-    config = render(machine, instances=3, threads=5, token_budget=99, queue_delay_us=7, max_queue_size=11)
+    config = render(machine, instances=3, threads=5, queue_delay_us=7, max_queue_size=11)
     assert config.instance_group[0].count == 3 and list(config.instance_group[0].profile) == ["0", "1"]
     assert config.dynamic_batching.max_queue_delay_microseconds == 7
     assert config.dynamic_batching.default_queue_policy.max_queue_size == 11
-    assert not config.parameters, "threads and token budgets are for processors"
+    assert not config.parameters, "threads are for processors"
 
 
 def test_batches_and_graphs_beyond_the_largest_batch_are_left_out(machine: GpuMachine) -> None:

@@ -111,7 +111,7 @@ def test_backends_are_prepared_once_also_by_many_at_once(tmp_path: Path) -> None
         thread.join()
     assert len(found) == 8 and len(set(found)) == 1
     assert os.access(found[0] / "python" / "triton_python_backend_stub", os.X_OK)
-    assert [path.name for path in tmp_path.iterdir()] == [found[0].name]
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [found[0].name]
 
 
 def test_without_the_wheel_the_command_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +174,7 @@ def test_processes_are_planned_by_the_cores(
 def test_the_settings_are_in_the_rendered_configurations_and_the_files_are_links(place: Place, tmp_path: Path) -> None:
     settings = ServingSettings(
         instances=3, threads=2, max_batch_size=5, queue_delay_us=7, max_queue_size=11, request_timeout_ms=13,
-        token_budget=170, abstain_below=0.25,
+        abstain_below=0.25,
     )  # fmt: skip
     target = tmp_path / "model_repository"
     for _ in range(2):  # the second time over the first
@@ -183,7 +183,6 @@ def test_the_settings_are_in_the_rendered_configurations_and_the_files_are_links
     assert [group.count for group in classifier.instance_group] == [1, 2]
     assert {key: value.string_value for key, value in classifier.parameters.items()} == {
         "threads": "2",
-        "token_budget": "170",
         "abstain_below": "0.25",
     }
     assert classifier.dynamic_batching.max_queue_delay_microseconds == 7
@@ -247,3 +246,9 @@ def test_a_build_directory_that_is_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "build").touch()
     with pytest.raises(ServingError, match=r"can't be written by this user.*--set build_dir=DIR"):
         check_disk(tmp_path / "build" / "serving")
+
+
+def test_a_cache_that_can_not_be_written_is_told_with_the_variable_that_names_another(tmp_path: Path) -> None:
+    (tmp_path / "cache").touch()
+    with pytest.raises(ServingError, match=r"can't be prepared in .*cache: .* Set XDG_CACHE_HOME to a folder"):
+        prepare_backends(find_bundle(), tmp_path / "cache")

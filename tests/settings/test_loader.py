@@ -109,7 +109,7 @@ def test_a_wrong_value_on_the_command_line_is_one_sentence(
 
 
 def test_every_mistake_of_a_file_is_told_at_once(tmp_path: Path) -> None:
-    path = write(tmp_path, "training: {epochs: none, epoch: 1}\nexport: [1]\nserving: {verbose: maybe}")
+    path = write(tmp_path, "training: {epochs: none, epoch: 1}\nexport: [1]\nserving: {threads: maybe}")
     with pytest.raises(SettingsError) as raised:
         load_settings(path)
     lines = str(raised.value).splitlines()

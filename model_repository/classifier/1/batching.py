@@ -20,13 +20,16 @@ In two processes that do nothing else 4 is best, in the server, where the weight
 (docs/performance.md).
 """
 
+TOKEN_BUDGET = 512
+"""Most padded tokens (rows × longest row) of a run: what is computed at once then stays in the processor's caches."""
 
-def plan_runs(lengths: Any, token_budget: int, overhead: int = RUN_OVERHEAD_TOKENS) -> list[Any]:
+
+def plan_runs(lengths: Any, token_budget: int = TOKEN_BUDGET, overhead: int = RUN_OVERHEAD_TOKENS) -> list[Any]:
     """Divides rows into runs so that the estimated cost, overhead + rows × longest row over all runs, is least.
 
     Args:
         lengths: Tokens of each row, int [N]; N may be 0.
-        token_budget: Most padded tokens (rows × longest row) of a run. A row longer than it gets a run of its own.
+        token_budget: Most padded tokens of a run. A row longer than it gets a run of its own.
         overhead: Cost of a run besides its padded tokens, in tokens.
 
     Returns:

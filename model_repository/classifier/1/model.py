@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
-from batching import plan_runs
+from batching import TOKEN_BUDGET, plan_runs
 from labeling import Labeler
 from session import open_session
 from tokenization import BadText, TextTokenizer, Tokens, read_requests
@@ -34,12 +34,11 @@ class TritonPythonModel:
         """Loads the graph with the threads of the configuration and runs it before the first request does."""
         folder = Path(__file__).parent
         parameters = json.loads(args["model_config"])["parameters"]
-        self._token_budget = int(parameters["token_budget"]["string_value"])
         self._tokenizer = TextTokenizer(folder)
         self._labeler = Labeler(folder, float(parameters["abstain_below"]["string_value"]))
         self._session = open_session(folder / "model.onnx", int(parameters["threads"]["string_value"]))
         for length in WARM_UP_LENGTHS:
-            for rows in (1, max(1, self._token_budget // length)):
+            for rows in (1, max(1, TOKEN_BUDGET // length)):
                 ones = np.ones((rows, length), dtype=np.int64)
                 self._run(ones, ones)
 
@@ -69,7 +68,7 @@ class TritonPythonModel:
         if len(tokens.ids) == 1:
             return self._run(*tokens.batch(slice(0, 1), tokens.ids.shape[1]))  # nothing to sort or to copy
         scores = None
-        for rows in plan_runs(tokens.lengths, self._token_budget):
+        for rows in plan_runs(tokens.lengths):
             answer = self._run(*tokens.batch(rows, int(tokens.lengths[rows[0]])))
             if scores is None:
                 scores = np.empty((len(tokens.ids), answer.shape[1]), dtype=np.float32)
