@@ -13,6 +13,8 @@ from catalog.readers import EXTENSIONS, CatalogError, file_format
 from steps import Step, code_digest, directory_digest
 
 DEMO = "demo"
+DEMO_FOLDER = "demo-catalogue"
+"""In the build directory; `build/demo` is where `make demo` has all it makes."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ def find_source(path: str, build_dir: Path, seed: int, taxonomy: Path | None = N
     Args:
         path: `demo`, a file, or a stem: `shop` finds shop.train.*, shop.validation.*, shop.test.* and, where no other
             taxonomy is given, shop.taxonomy.yaml.
-        build_dir: Where the built-in catalogue is written, in a folder `demo`.
+        build_dir: Where the built-in catalogue is written, in a folder of its own.
         seed: Seed of the built-in catalogue.
         taxonomy: The taxonomy setting.
 
@@ -42,7 +44,7 @@ def find_source(path: str, build_dir: Path, seed: int, taxonomy: Path | None = N
         CatalogError: Nothing is there, two files stand for the same part, or there is no training part.
     """
     if path == DEMO:
-        return _find_stem(_write_demo(build_dir / "demo", seed), taxonomy)
+        return _find_stem(_write_demo(build_dir / DEMO_FOLDER, seed), taxonomy)
     file = Path(path).expanduser()
     if file.is_file():
         file_format(file)

@@ -49,7 +49,9 @@ def main(arguments: Sequence[str]) -> int:
         prog="python -m catalog demo",
         description="Write the built-in demo catalogue and measure a linear baseline on it.",
     )
-    parser.add_argument("--out", type=Path, default=Path("build/demo"), metavar="DIR", help="default: build/demo")
+    parser.add_argument(
+        "--out", type=Path, default=Path("build/demo-catalogue"), metavar="DIR", help="default: %(default)s"
+    )
     parser.add_argument("--seed", type=int, default=13, metavar="N", help="default: 13")
     options = parser.parse_args(arguments)
 

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from catalog.__main__ import main
+from catalog.demo import write_demo
 from catalog.prepare import prepare
 from catalog.prepared import SPLITS, read_split
 from catalog.readers import CatalogError
+from catalog.sources import find_source
 from catalog.taxonomy import Taxonomy, TaxonomyError
 from settings import Settings, load_settings
 
@@ -283,3 +285,21 @@ def test_mistakes_on_the_command_line_end_with_one_sentence_and_status_1(tmp_pat
     assert done.returncode == 1
     assert done.stderr.startswith("error: there is no catalogue")
     assert "Traceback" not in done.stderr
+
+
+def test_the_built_in_catalogue_leaves_alone_what_make_demo_has_made_and_is_written_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    made = tmp_path / "build" / "demo" / "releases" / "current"
+    made.parent.mkdir(parents=True)
+    made.touch()
+    settings = load_settings(write(tmp_path / "empty.yaml", ["{}"]), [f"build_dir={tmp_path / 'build'}"])
+    find_source("demo", settings.build_dir, 13)
+    assert made.exists()
+    assert "The built-in catalogue is made, because it is not there yet." in caplog.text
+    find_source("demo", settings.build_dir, 13)
+    assert "The built-in catalogue is up to date: the seed, the words and the code did not change" in caplog.text
+    write_demo(settings.build_dir / "demo-catalogue", seed=14)
+    find_source("demo", settings.build_dir, 13)
+    assert caplog.messages[-1].endswith("was not completed.")
