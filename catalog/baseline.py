@@ -17,6 +17,7 @@ from scipy.special import expit, softmax
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from catalog.heads import CATEGORY, TAG
 from catalog.linear_machines import LinearMachines
 from catalog.prepared import Example
 from catalog.taxonomy import Taxonomy
@@ -100,8 +101,8 @@ class LinearBaseline:
         """
         if not examples:
             raise ValueError("The linear baseline has no example to learn from; give it at least one.")
-        categories = _category_indices(examples, taxonomy)
-        tags = _tag_matrix(examples, taxonomy)
+        targets = taxonomy.layout.encode(examples)
+        categories, tags = targets[CATEGORY], targets[TAG]
         # Words of one product only are kept: the machines gain from them, and memory is small.
         self._vectorizer = TfidfVectorizer(analyzer=features, dtype=np.float64)
         matrix = self._vectorizer.fit_transform(_texts_with_a_feature(examples))
@@ -110,8 +111,8 @@ class LinearBaseline:
         if validation:
             self._fit_machines(matrix, categories, tags, columns)
             held_out = self._vectorizer.transform([example.text for example in validation])
-            held_out_categories = _category_indices(validation, taxonomy)
-            held_out_tags = _tag_matrix(validation, taxonomy)
+            targets = taxonomy.layout.encode(validation)
+            held_out_categories, held_out_tags = targets[CATEGORY], targets[TAG]
         else:
             left_out = np.zeros(len(examples), dtype=bool)
             if len(examples) >= 20:
@@ -182,27 +183,6 @@ class LinearBaseline:
 
 def _log_loss(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
     return -float(np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-12)).mean())
-
-
-def _category_indices(examples: Sequence[Example], taxonomy: Taxonomy) -> NDArray[np.int64]:
-    index = {category: position for position, category in enumerate(taxonomy.category_ids)}
-    for example in examples:
-        if example.category not in index:
-            raise ValueError(
-                f"Product {example.id!r} has the category {example.category!r}, which the taxonomy does not list; "
-                "add it to the taxonomy or correct the product."
-            )
-    return np.array([index[example.category] for example in examples], dtype=np.int64)
-
-
-def _tag_matrix(examples: Sequence[Example], taxonomy: Taxonomy) -> NDArray[np.bool_]:
-    index = {tag: position for position, tag in enumerate(taxonomy.tag_ids)}
-    matrix = np.zeros((len(examples), len(index)), dtype=np.bool_)
-    for row, example in enumerate(examples):
-        for tag in example.tags:
-            if tag in index:
-                matrix[row, index[tag]] = True
-    return matrix
 
 
 def _texts_with_a_feature(examples: Sequence[Example]) -> list[str]:

@@ -6,14 +6,17 @@ import difflib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
+from catalog.heads import Layout
 from steps import ProductTaggerError
 
 
@@ -21,7 +24,32 @@ class TaxonomyError(ProductTaggerError):
     """A taxonomy can't be used; the message names the place and the mend."""
 
 
-@dataclass(frozen=True)
+def _display_names(names: Any) -> Any:
+    """A single display name stands for one in its own language."""
+    if isinstance(names, str) and names:
+        return {_language(names): names}
+    return {str(language): str(name) for language, name in names.items()} if isinstance(names, Mapping) else names or {}
+
+
+def _words(values: Any) -> Any:
+    """YAML reads words such as 2024 as numbers."""
+    return tuple(map(str, values)) if isinstance(values, list | tuple) else values or ()
+
+
+def _label(entry: Any) -> Any:
+    """A lone id stands for a label without names."""
+    return {"id": entry} if isinstance(entry, str) else entry
+
+
+def _labels(entries: Any) -> Any:
+    """YAML reads a key without a value as nothing, which is an empty list."""
+    return () if entries is None else entries
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Label:
     """One category or tag.
 
@@ -33,9 +61,9 @@ class Label:
     """
 
     id: str
-    names: Mapping[str, str] = field(default_factory=dict)
-    synonyms: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()
+    names: Annotated[Mapping[str, str], BeforeValidator(_display_names)] = field(default_factory=dict)
+    synonyms: Words = ()
+    categories: Words = ()
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -43,7 +71,10 @@ class Label:
         return (self.id, *self.names.values(), *self.synonyms)
 
 
-@dataclass(frozen=True)
+Labels = Annotated[tuple[Annotated[Label, BeforeValidator(_label)], ...], BeforeValidator(_labels)]
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Taxonomy:
     """The labels a model is trained on; their order is the order of the model's outputs.
 
@@ -51,8 +82,8 @@ class Taxonomy:
         TaxonomyError: An id or word stands for two labels, there is no category, or a tag names an unknown category.
     """
 
-    categories: tuple[Label, ...]
-    tags: tuple[Label, ...] = ()
+    categories: Labels
+    tags: Labels = ()
 
     def __post_init__(self) -> None:
         """Checks what the class promises."""
@@ -60,9 +91,10 @@ class Taxonomy:
             raise TaxonomyError("the taxonomy has no category: give at least one")
         _index(self.categories, "category")
         _index(self.tags, "tag")
+        known = set(self.category_ids)
         for tag in self.tags:
             for category in tag.categories:
-                if category not in self.category_ids:
+                if category not in known:
                     raise TaxonomyError(
                         f"tag {tag.id!r} names the category {category!r}, which is not in the taxonomy"
                         + hint(category, self.category_ids)
@@ -94,10 +126,19 @@ class Taxonomy:
         """Returns the id of the tag that an id, display name or synonym stands for; None for an unknown word."""
         return self._tag_words.get(fold(word))
 
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """What taxonomy.json holds."""
+        return {"categories": [_to_dict(label) for label in self.categories], "tags": [_to_dict(t) for t in self.tags]}
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The columns of a model with these labels."""
+        return Layout.of(self.data)
+
     def to_json(self) -> str:
         """Returns the taxonomy as JSON text, as taxonomy.json holds it; `from_json` reads it back."""
-        data = {"categories": [_to_dict(label) for label in self.categories], "tags": [_to_dict(t) for t in self.tags]}
-        return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
+        return json.dumps(self.data, ensure_ascii=False, indent=1) + "\n"
 
     @classmethod
     def from_json(cls, path: Path) -> Taxonomy:
@@ -106,10 +147,7 @@ class Taxonomy:
         Raises:
             TaxonomyError: The file is missing, is not JSON, or holds no usable taxonomy.
         """
-        try:
-            return cls._from_data(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TaxonomyError) as error:
-            raise _wrapped(path, error) from error
+        return _read(path, json.loads)
 
     @classmethod
     def from_yaml(cls, path: Path) -> Taxonomy:
@@ -118,10 +156,7 @@ class Taxonomy:
         Raises:
             TaxonomyError: The file is missing, is not YAML, or holds no usable taxonomy.
         """
-        try:
-            return cls._from_data(yaml.safe_load(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, yaml.YAMLError, TaxonomyError) as error:
-            raise _wrapped(path, error) from error
+        return _read(path, yaml.safe_load)
 
     @classmethod
     def derive(
@@ -149,21 +184,6 @@ class Taxonomy:
         return cls(
             tuple(defaults.get(name) or _named(name, spellings) for name in sorted(set(categories))),
             tuple(_named(name, spellings) for name in tags),
-        )
-
-    @classmethod
-    def _from_data(cls, data: Any) -> Taxonomy:
-        if not isinstance(data, Mapping) or not isinstance(data.get("categories"), Sequence):
-            raise TaxonomyError("it needs a list `categories` (and may have a list `tags`)")
-        unknown = sorted(str(key) for key in set(data) - {"categories", "tags"})
-        if unknown:
-            raise TaxonomyError(f"unknown key {unknown[0]!r}{hint(unknown[0], ('categories', 'tags'))}")
-        tags = data.get("tags") or ()
-        if isinstance(tags, str) or not isinstance(tags, Sequence):
-            raise TaxonomyError("`tags` must be a list")
-        return cls(
-            tuple(_from_dict(entry, f"categories[{i}]") for i, entry in enumerate(data["categories"])),
-            tuple(_from_dict(entry, f"tags[{i}]") for i, entry in enumerate(tags)),
         )
 
 
@@ -203,8 +223,7 @@ def _index(labels: Sequence[Label], kind: str) -> dict[str, str]:
 
 def _named(name: str, spellings: Mapping[str, str]) -> Label:
     spelling = spellings.get(name, name)
-    language = "en" if spelling.isascii() else "zh"
-    return Label(name, {language: spelling})
+    return Label(name, {_language(spelling): spelling})
 
 
 def _to_dict(label: Label) -> dict[str, Any]:
@@ -214,39 +233,53 @@ def _to_dict(label: Label) -> dict[str, Any]:
     return data
 
 
-def _from_dict(entry: Any, place: str) -> Label:
-    if isinstance(entry, str):
-        return Label(entry)
-    if not isinstance(entry, Mapping) or not isinstance(entry.get("id"), str):
-        raise TaxonomyError(f"{place} must be an id or a mapping with an `id`, not {entry!r}")
-    known = ("id", "names", "synonyms", "categories")
-    unknown = sorted(str(key) for key in set(entry) - set(known))
-    if unknown:
-        raise TaxonomyError(f"{place} ({entry['id']}) has an unknown key {unknown[0]!r}{hint(unknown[0], known)}")
-    names = entry.get("names") or {}
-    if isinstance(names, str):
-        names = {"en" if names.isascii() else "zh": names}
-    if not isinstance(names, Mapping):
-        raise TaxonomyError(f"{place} ({entry['id']}): `names` must be a mapping such as {{en: Dress, zh: 连衣裙}}")
-    return Label(
-        entry["id"],
-        {str(language): str(name) for language, name in names.items()},
-        _strings(entry, "synonyms", place),
-        _strings(entry, "categories", place),
-    )
+def _language(name: str) -> str:
+    return "en" if name.isascii() else "zh"
 
 
-def _strings(entry: Mapping[str, Any], key: str, place: str) -> tuple[str, ...]:
-    values = entry.get(key) or ()
-    if isinstance(values, str) or not isinstance(values, Sequence):
-        raise TaxonomyError(f"{place} ({entry['id']}): `{key}` must be a list, not {values!r}")
-    return tuple(str(value) for value in values)
+def _read(path: Path, parse: Callable[[str], Any]) -> Taxonomy:
+    """The taxonomy in a file.
+
+    Raises:
+        TaxonomyError: The file is missing, can't be parsed, or holds no usable taxonomy.
+    """
+    data: Any = None
+    try:
+        data = parse(path.read_text(encoding="utf-8"))
+        return TypeAdapter(Taxonomy).validate_python(data if isinstance(data, Mapping) else {})
+    except FileNotFoundError:
+        raise TaxonomyError(f"{path} does not exist: give the path of a taxonomy file") from None
+    except ValidationError as error:
+        cause = _sentence(error.errors()[0], data)
+    except (OSError, ValueError, yaml.YAMLError, TaxonomyError) as error:
+        cause = " ".join(str(error).split())
+    raise TaxonomyError(f"{path} is not a usable taxonomy: {cause}")
 
 
-def _wrapped(path: Path, error: Exception) -> TaxonomyError:
-    if isinstance(error, FileNotFoundError):
-        return TaxonomyError(f"{path} does not exist: give the path of a taxonomy file")
-    return TaxonomyError(f"{path} is not a usable taxonomy: {' '.join(str(error).split())}")
+_UNKNOWN = ("unexpected_keyword_argument", "invalid_key")
+"""What pydantic calls a key that is none of the class's."""
+
+
+def _sentence(error: Any, data: Any) -> str:
+    """One mistake that pydantic found, for a person."""
+    place = list(error["loc"])
+    kind, *rest = place
+    if not rest:
+        if error["type"] in _UNKNOWN:
+            return f"unknown key {str(kind)!r}{hint(str(kind), ('categories', 'tags'))}"
+        if kind == "categories":
+            return "it needs a list `categories` (and may have a list `tags`)"
+        return f"`{kind}` must be a list, not {error['input']!r}"
+    entry = data[kind][rest[0]]
+    where = f"{kind}[{rest[0]}]"
+    if len(rest) == 1 or rest[1] == "id":
+        return f"{where} must be an id or a mapping with an `id`, not {entry!r}"
+    where, key = f"{where} ({entry.get('id')})", str(rest[1])
+    if error["type"] in _UNKNOWN:
+        return f"{where} has an unknown key {key!r}{hint(key, ('id', 'names', 'synonyms', 'categories'))}"
+    if key == "names":
+        return f"{where}: `names` must be a mapping such as {{en: Dress, zh: 连衣裙}}, not {entry[key]!r}"
+    return f"{where}: `{key}` must be a list, not {entry[key]!r}"
 
 
 DEFAULT_TAXONOMY = Taxonomy(

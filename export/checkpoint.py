@@ -60,7 +60,7 @@ class Checkpoint:
     @property
     def labels(self) -> tuple[str, ...]:
         """What the C + T outputs stand for: `category/apparel`, …, `tag/dress`, …."""
-        return label_names(self.taxonomy)
+        return self.taxonomy.layout.names
 
     def tokenizer(self) -> Tokenizer:
         """The tokenizer as serving uses it: cut at `max_length`, not padded."""
@@ -91,14 +91,6 @@ class Checkpoint:
             )
         loaded: PreTrainedModel = model.eval()
         return loaded
-
-
-def label_names(taxonomy: Taxonomy) -> tuple[str, ...]:
-    """What a model's outputs are called, in their order."""
-    return (
-        *(f"category/{name}" for name in taxonomy.category_ids),
-        *(f"tag/{name}" for name in taxonomy.tag_ids),
-    )
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -134,14 +126,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def _check_labels(path: Path, config: dict[str, Any], taxonomy: Taxonomy) -> None:
-    wanted = list(label_names(taxonomy))
     named = config.get("id2label") or {}
     found = [named.get(str(number)) for number in range(len(named))]
-    if found != wanted or config.get("num_categories") != len(taxonomy.category_ids):
+    if found != list(taxonomy.layout.names):
         raise ExportError(
-            f"{path / 'config.json'} names {len(found)} outputs, of them {config.get('num_categories')} categories; "
-            f"they are not the {len(taxonomy.category_ids)} categories and {len(taxonomy.tag_ids)} tags of "
-            f"taxonomy.json beside it. {MEND}"
+            f"{path / 'config.json'} names {len(found)} outputs, which are not the {len(taxonomy.category_ids)} "
+            f"categories and {len(taxonomy.tag_ids)} tags of taxonomy.json beside it. {MEND}"
         )
 
 

@@ -16,7 +16,7 @@ from export.checkpoint import Checkpoint
 from export.digests import directory_files, file_digest, files_digest
 from export.engines import Engine
 from export.errors import ExportError
-from export.release import CLEANING
+from export.release import CLEANING, HEADS
 from export.served import SOURCES
 from settings import Settings
 
@@ -32,6 +32,7 @@ WHAT = {
     "settings": "the settings",
     "model_repository": "the code in model_repository/",
     "cleaning": "catalog/cleaning.py",
+    "heads": "catalog/heads.py",
     "code": "the code in export/",
     "versions": "the versions of the packages",
     "target": "the target",
@@ -79,6 +80,7 @@ def release_fingerprint(
         "settings": options,
         "model_repository": files_digest(directory_files(SOURCES), SOURCES),
         "cleaning": file_digest(CLEANING),
+        "heads": file_digest(HEADS),
         "code": files_digest(directory_files(CODE), CODE),
         "versions": versions(sorted({*GRAPH_PACKAGES, *engine.PACKAGES})),
         "target": target,

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from catalog.heads import DecisionRule
 from export.checkpoint import Checkpoint
 from export.engines import Engine, Workload, onnxruntime_int8
 from export.held_out import Run, Scorer, Scores, length_runs, load_held_out, score
-from export.parity import Comparison, Limits, Quality, TagRule, compare, format_table, measure
+from export.parity import Comparison, Limits, Quality, compare, format_table, measure
 
 GRAPH_NAME = "FP32 ONNX"
 ALONE = 500
@@ -78,7 +79,7 @@ class ParityGate:
         self._engine, self._workload, self._settings = engine, workload, settings.export
         self._threads = len(os.sched_getaffinity(0))
         self._products = load_held_out(settings.build_dir / "catalog", checkpoint, settings.export.parity_products)
-        self._rule = TagRule.of(checkpoint.taxonomy, checkpoint.thresholds)
+        self._rule = DecisionRule.of(checkpoint.taxonomy.data, checkpoint.thresholds)
         self._reference = score(self._products, checkpoint_scorer(checkpoint), length_runs(self._products))
         self._comparisons: list[Comparison] = []
 
@@ -120,15 +121,13 @@ def checkpoint_scorer(checkpoint: Checkpoint) -> Scorer:
     """The PyTorch model's probabilities."""
     import torch  # takes seconds to import, which an up-to-date run can do without
 
-    from export.onnx_graph import probabilities
-
     model = checkpoint.load_model()
-    categories = len(checkpoint.taxonomy.category_ids)
+    layout = checkpoint.taxonomy.layout
 
     def run(input_ids: npt.NDArray[np.int64], attention_mask: npt.NDArray[np.int64]) -> Scores:
         with torch.inference_mode():
             logits = model(torch.from_numpy(input_ids), torch.from_numpy(attention_mask)).logits
-            scores: Scores = probabilities(logits.float(), categories).numpy()
+            scores: Scores = layout.probabilities(logits.float()).numpy()
         return scores
 
     return run

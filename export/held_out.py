@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from catalog.heads import CATEGORY, TAG, UnknownLabel
 from catalog.prepared import Example, PreparedCatalogError, read_split
 from catalog.taxonomy import Taxonomy
 from export.checkpoint import Checkpoint
@@ -151,15 +152,11 @@ def _spread(examples: list[Example], count: int) -> list[Example]:
 def _labels(
     examples: Sequence[Example], taxonomy: Taxonomy, catalog: Path
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    numbers = {name: number for number, name in enumerate(taxonomy.category_ids)}
-    for example in examples:
-        if example.category not in numbers:
-            raise ExportError(
-                f"Product {example.id} in {catalog} has the category {example.category!r}, which the checkpoint "
-                "doesn't know: the catalogue has changed since training. Run `make train` again."
-            )
-    tags = np.array([[tag in example.tags for tag in taxonomy.tag_ids] for example in examples], dtype=bool)
-    return np.array([numbers[example.category] for example in examples]), tags.reshape(len(examples), -1)
+    try:
+        targets = taxonomy.layout.encode(examples)
+    except UnknownLabel as error:
+        raise ExportError(f"{error}: {catalog} has changed since training. Run `make train` again.") from None
+    return targets[CATEGORY], targets[TAG]
 
 
 def _tokenize(examples: Sequence[Example], checkpoint: Checkpoint) -> list[npt.NDArray[np.int64]]:

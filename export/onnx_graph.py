@@ -23,23 +23,10 @@ from optimum.exporters.onnx.model_configs import BertOnnxConfig
 from optimum.exporters.onnx.model_patcher import ModelPatcher
 from transformers import PreTrainedModel
 
+from catalog.heads import Layout
 from export.signature import INPUTS, OPSET, OUTPUT, check_graph
 
 TASK = "text-classification"
-
-
-def probabilities(logits: torch.Tensor, num_categories: int) -> torch.Tensor:
-    """Turn logits into what the service answers.
-
-    Args:
-        logits: float [batch, C + T].
-        num_categories: C.
-
-    Returns:
-        float [batch, C + T]: a softmax over the first C columns, a sigmoid of each of the others.
-    """
-    categories, tags = logits[:, :num_categories], logits[:, num_categories:]
-    return torch.cat((categories.softmax(dim=1), tags.sigmoid()), dim=1)
 
 
 class ProbabilityPatcher(ModelPatcher):  # type: ignore[misc]  # optimum has no types
@@ -50,11 +37,12 @@ class ProbabilityPatcher(ModelPatcher):  # type: ignore[misc]  # optimum has no 
     def __init__(self, config: Any, model: PreTrainedModel, model_kwargs: dict[str, Any] | None = None) -> None:
         super().__init__(config, model, model_kwargs)
         answer_logits: Any = self.patched_forward
-        num_categories = int(model.config.num_categories)
+        names: Any = model.config.id2label
+        layout = Layout.of_names(names[number] for number in range(len(names)))
 
         @functools.wraps(answer_logits)  # the exporter reads the order of the inputs from the signature
         def answer_probabilities(*args: Any, **kwargs: Any) -> dict[str, torch.Tensor]:
-            return {OUTPUT: probabilities(answer_logits(*args, **kwargs)["logits"], num_categories)}
+            return {OUTPUT: layout.probabilities(answer_logits(*args, **kwargs)["logits"])}
 
         self.patched_forward = answer_probabilities
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from sklearn.metrics import f1_score
 
-from catalog.taxonomy import Taxonomy
+from catalog.heads import DecisionRule
 from export.held_out import HeldOut, Scores
 
 POINTS = 100
@@ -75,41 +75,6 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class TagRule:
-    """When the server gives a tag (model_repository/labeler).
-
-    Attributes:
-        thresholds: the probability from which the tag is given, float32 [T].
-        allowed: which tag may go with which category, bool [C, T].
-    """
-
-    thresholds: npt.NDArray[np.float32]
-    allowed: npt.NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, taxonomy: Taxonomy, thresholds: Mapping[str, float]) -> TagRule:
-        """The rule of a taxonomy and its thresholds by tag id."""
-        allowed = [
-            [not tag.categories or category in tag.categories for tag in taxonomy.tags]
-            for category in taxonomy.category_ids
-        ]
-        return cls(
-            np.array([thresholds[tag] for tag in taxonomy.tag_ids], dtype=np.float32),
-            np.array(allowed, dtype=bool).reshape(len(taxonomy.category_ids), -1),
-        )
-
-    def categories(self, scores: Scores) -> npt.NDArray[np.int64]:
-        """The most probable category of each row of probabilities [N, C + T], int64 [N]."""
-        best: npt.NDArray[np.int64] = scores[:, : len(self.allowed)].argmax(axis=1)
-        return best
-
-    def tags(self, scores: Scores) -> npt.NDArray[np.bool_]:
-        """Which tags are given for each row of probabilities [N, C + T], bool [N, T]."""
-        given: npt.NDArray[np.bool_] = scores[:, len(self.allowed) :] >= self.thresholds
-        return given & self.allowed[self.categories(scores)]
-
-
-@dataclass(frozen=True)
 class Quality:
     """F1 against the labels: macro over the categories that occur, micro over all tags; 0 where nothing is tagged."""
 
@@ -117,15 +82,13 @@ class Quality:
     tag_micro_f1: float
 
 
-def measure(scores: Scores, products: HeldOut, rule: TagRule) -> Quality:
+def measure(scores: Scores, products: HeldOut, rule: DecisionRule) -> Quality:
     """Compare the answers, probabilities float32 [N, C + T], with the labels of the N products."""
-    found, right = rule.categories(scores), products.categories
-    f1 = [
-        _f1(int(((found == name) & (right == name)).sum()), int((found == name).sum()), int((right == name).sum()))
-        for name in np.union1d(found, right)
-    ]
-    given, tags = rule.tags(scores), products.tags
-    return Quality(float(np.mean(f1)), _f1(int((given & tags).sum()), int(given.sum()), int(tags.sum())))
+    found = rule.decide(scores)
+    f1 = f1_score(products.categories, found.category, average="macro", zero_division=0)
+    # All tags as one list of yes and no: scikit-learn reads a matrix of one tag as a problem of two classes.
+    tags, given = products.tags.ravel(), found.tags.ravel()
+    return Quality(float(f1), float(f1_score(tags, given, zero_division=0)) if len(tags) else 0.0)
 
 
 def compare(
@@ -134,7 +97,7 @@ def compare(
     alone: Scores,
     reference: Scores,
     products: HeldOut,
-    rule: TagRule,
+    rule: DecisionRule,
     limits: Limits,
     cpu_seconds: float = 0.0,
 ) -> Comparison:
@@ -146,13 +109,14 @@ def compare(
         alone: its probabilities of the first M products, float32 [M, C + T], each computed alone.
         reference: the checkpoint's, float32 [N, C + T].
         products: the N products.
-        rule: which tags the probabilities give.
+        rule: what the server answers to the probabilities.
         limits: what must be held.
         cpu_seconds: processor time that `scores` took.
     """
     differences = np.abs(scores - reference).max(axis=1)
-    equal = rule.categories(scores) == rule.categories(reference)
-    same_tags = (rule.tags(scores) == rule.tags(reference)).all(axis=1)
+    found, wanted = rule.decide(scores), rule.decide(reference)
+    equal = found.category == wanted.category
+    same_tags = (found.tags == wanted.tags).all(axis=1)
     own, other = measure(scores, products, rule), measure(reference, products, rule)
     # NaN compares false with everything: it must fail the gate, not pass it.
     finite = bool(np.isfinite(scores).all())
@@ -244,7 +208,3 @@ def _points(share: float) -> str:
     """Signed, and without a sign where it rounds to nothing."""
     text = f"{POINTS * share:+.2f}"
     return "0.00" if float(text) == 0 else text
-
-
-def _f1(hits: int, found: int, right: int) -> float:
-    return 2 * hits / (found + right) if found + right else 0.0

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from catalog import cleaning
+from catalog import cleaning, heads
 from export.checkpoint import Checkpoint
 from export.digests import directory_digest
 from export.engines import Compiled, Engine, Workload
@@ -29,7 +29,8 @@ STEPS = ("tokenizer", "labeler")
 STEPS_CODE = ("tokenizer/1/tokenization.py", "labeler/1/labeling.py")
 STEPS_CONFIG = "tensorrt"
 """What the ensembles' configuration with all steps is called."""
-CLEANING = Path(cleaning.__file__)
+CLEANING, HEADS = Path(cleaning.__file__), Path(heads.__file__)
+"""What the released models share with training: copied beside the tokenizer and the labeler."""
 _STAGING = ".new"
 _SWITCHING = ".switching"
 """Holds the id of a release that is in place and about to become current."""
@@ -72,6 +73,7 @@ def assemble_repository(
             **engine.tokenizer_settings(workload),
         },
     )
+    shutil.copyfile(HEADS, labeler / "heads.py")
     (labeler / "taxonomy.json").write_text(checkpoint.taxonomy.to_json(), encoding="utf-8")
     _write_json(labeler / "thresholds.json", {"tags": checkpoint.thresholds})
     (repository / "product_scores" / "labels.txt").write_text("\n".join(checkpoint.labels) + "\n", encoding="utf-8")

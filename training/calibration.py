@@ -18,6 +18,8 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 from torch import nn
 
+from catalog.heads import CATEGORY, TAG, Layout
+
 logger = logging.getLogger(__name__)
 
 MIN_PRODUCTS = 200
@@ -53,18 +55,19 @@ class Calibration:
     ngram_category_factor: float = 0.0
     ngram_tag_factor: float = 0.0
 
-    def apply(self, logits: Floats, num_categories: int, ngram_logits: Floats | None = None) -> Floats:
+    def apply(self, logits: Floats, layout: Layout, ngram_logits: Floats | None = None) -> Floats:
         """Return the calibrated logits of [N, C + T], float32.
 
         Args:
             logits: the encoder's [N, C + T].
-            num_categories: C.
+            layout: their columns.
             ngram_logits: the n-gram table's [N, C + T]; None where there is no such table.
         """
+        tags = layout.columns(TAG)
         calibrated = logits * np.float32(self.category_factor)
-        calibrated[:, num_categories:] = logits[:, num_categories:] * self.tag_factor + self.tag_offset
+        calibrated[:, tags] = logits[:, tags] * self.tag_factor + self.tag_offset
         if ngram_logits is not None:
-            calibrated += ngram_logits * self.ngram_factors(num_categories, logits.shape[1])
+            calibrated += ngram_logits * self.ngram_factors(layout)
         return calibrated
 
     @property
@@ -72,23 +75,25 @@ class Calibration:
         """Whether anything is added from the n-gram table."""
         return self.ngram_category_factor > 0 or self.ngram_tag_factor > 0
 
-    def ngram_factors(self, num_categories: int, num_labels: int) -> Floats:
+    def ngram_factors(self, layout: Layout) -> Floats:
         """Return what the n-gram table's logit of each label is multiplied by, float32 [C + T]."""
-        factors = np.full(num_labels, self.ngram_tag_factor, dtype=np.float32)
-        factors[:num_categories] = self.ngram_category_factor
+        factors = np.zeros(layout.width, dtype=np.float32)
+        factors[layout.columns(CATEGORY)] = self.ngram_category_factor
+        factors[layout.columns(TAG)] = self.ngram_tag_factor
         return factors
 
-    def fold_into(self, head: nn.Linear, num_categories: int) -> None:
-        """Change the head's weights [C + T, hidden] and biases [C + T] so that it answers calibrated logits."""
+    def fold_into(self, linear: nn.Linear, layout: Layout) -> None:
+        """Change weights [C + T, hidden] and biases [C + T] of the last layer so that it answers calibrated logits."""
         with torch.no_grad():
-            for tensor in (head.weight, head.bias):
-                tensor[:num_categories] *= self.category_factor
-                tensor[num_categories:] *= self.tag_factor
-            head.bias[num_categories:] += self.tag_offset
+            for tensor in (linear.weight, linear.bias):
+                tensor[layout.columns(CATEGORY)] *= self.category_factor
+                tensor[layout.columns(TAG)] *= self.tag_factor
+            linear.bias[layout.columns(TAG)] += self.tag_offset
 
 
 def fit_calibration(
     logits: Floats,
+    layout: Layout,
     category: npt.NDArray[np.int64],
     tags: npt.NDArray[np.bool_],
     ngram_logits: Floats | None = None,
@@ -97,6 +102,7 @@ def fit_calibration(
 
     Args:
         logits: the encoder's [N, C + T].
+        layout: their columns.
         category: index of the category [N].
         tags: bool [N, T].
         ngram_logits: the n-gram table's [N, C + T]; None where there is no such table.
@@ -105,14 +111,12 @@ def fit_calibration(
         The identity, which takes nothing from the n-gram table, for the categories, the tags or both where the products
         say too little of them.
     """
-    num_categories = logits.shape[1] - tags.shape[1]
-    parts = [logits] if ngram_logits is None else [logits, ngram_logits]
-    # float64 [parts, N, C] and [parts, N, T]
-    of_categories, of_tags = np.split(np.stack(parts).astype(np.float64), [num_categories], axis=2)
+    parts = np.stack([logits] if ngram_logits is None else [logits, ngram_logits]).astype(np.float64)
+    of_categories, of_tags = parts[:, :, layout.columns(CATEGORY)], parts[:, :, layout.columns(TAG)]
     category_factors, tag_factors, tag_offset = (1.0, 0.0), (1.0, 0.0), 0.0
     if len(category) < MIN_PRODUCTS:
         logger.info("The categories' probabilities stay as trained: %d validation products are too few.", len(category))
-    elif num_categories > 1:
+    elif of_categories.shape[2] > 1:
         category_factors = _category_factors(of_categories, category)
     if (carried := int(tags.sum())) >= MIN_TAGS:
         tag_factors, tag_offset = _tag_curve(of_tags, tags)

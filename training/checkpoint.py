@@ -17,11 +17,6 @@ from catalog.taxonomy import Taxonomy
 TRAINING_FILE = "training.json"
 
 
-def label_names(taxonomy: Taxonomy) -> list[str]:
-    """Return the names of the C + T outputs in their order, such as `category/apparel` and `tag/dress`."""
-    return [f"category/{name}" for name in taxonomy.category_ids] + [f"tag/{name}" for name in taxonomy.tag_ids]
-
-
 def write_checkpoint(
     directory: Path,
     *,

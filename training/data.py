@@ -13,6 +13,7 @@ from tokenizers.models import WordPiece
 from torch.utils.data import Dataset, Sampler
 from transformers import PreTrainedTokenizerBase
 
+from catalog.heads import CATEGORY, TAG
 from catalog.prepared import Example
 from catalog.taxonomy import Taxonomy
 
@@ -37,17 +38,15 @@ class Labels:
 
 
 def encode_labels(examples: Sequence[Example], taxonomy: Taxonomy) -> Labels:
-    """Index the labels of the examples; tags that the taxonomy doesn't know carry no label and are left out."""
-    category_index = {name: i for i, name in enumerate(taxonomy.category_ids)}
-    tag_index = {name: i for i, name in enumerate(taxonomy.tag_ids)}
-    tags = np.zeros((len(examples), len(tag_index)), dtype=np.float32)
-    for row, example in enumerate(examples):
-        for tag in example.tags:
-            if tag in tag_index:
-                tags[row, tag_index[tag]] = 1.0
+    """Turn the labels of the examples into targets; tags that the taxonomy doesn't know are left out.
+
+    Raises:
+        UnknownLabel: The taxonomy doesn't know an example's category.
+    """
+    targets = taxonomy.layout.encode(examples)
     return Labels(
-        category=np.array([category_index[e.category] for e in examples], dtype=np.int64),
-        tags=tags,
+        category=targets[CATEGORY],
+        tags=targets[TAG].astype(np.float32),
         weight=np.array([e.weight for e in examples], dtype=np.float32),
     )
 

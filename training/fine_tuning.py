@@ -31,7 +31,6 @@ from catalog.taxonomy import Taxonomy
 from settings import TrainingSettings
 from training.averaging import WeightAverage
 from training.base import BaseModel
-from training.checkpoint import label_names
 from training.data import EncodedExamples, TokenDropout
 from training.errors import TrainingError
 from training.losses import ProductTaggingLoss, category_weights, prior_log_odds, tag_positive_weights
@@ -157,7 +156,7 @@ def build_model(
     settings: TrainingSettings, base: BaseModel, taxonomy: Taxonomy, train: EncodedExamples
 ) -> BertForProductTagging:
     """Put a new head on the base's encoder; its biases start at the labels' frequencies in the training part."""
-    labels = label_names(taxonomy)
+    labels = taxonomy.layout.names
     config = ProductTaggingConfig.from_pretrained(
         base.source,
         pooling=base.pooling if settings.pooling == "auto" else settings.pooling,

@@ -8,6 +8,7 @@ import torch
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
+from catalog.heads import Layout
 from training.data import EncodedExamples, pad
 
 BATCH_SIZE = 64
@@ -39,9 +40,7 @@ def predict_logits(
     return logits
 
 
-def probabilities_of(logits: npt.NDArray[np.float32], num_categories: int) -> npt.NDArray[np.float32]:
-    """Turn logits [N, C + T] into probabilities: a softmax over the first C, a sigmoid for each of the rest."""
-    values = torch.from_numpy(logits)
-    parts = (values[:, :num_categories].softmax(dim=1), values[:, num_categories:].sigmoid())
-    probabilities: npt.NDArray[np.float32] = torch.cat(parts, dim=1).numpy()
+def probabilities_of(logits: npt.NDArray[np.float32], layout: Layout) -> npt.NDArray[np.float32]:
+    """Turn logits [N, C + T] into probabilities of the same shape by the heads' activations."""
+    probabilities: npt.NDArray[np.float32] = layout.probabilities(torch.from_numpy(logits)).numpy()
     return probabilities

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catalog.baseline import LinearBaseline
+from catalog.heads import DecisionRule
 from catalog.prepared import Example
 from catalog.taxonomy import Taxonomy
 from training.data import EncodedExamples
@@ -22,7 +23,6 @@ from training.evaluation import (
     confusion,
     coverage_at,
     f1_scores,
-    give_tags,
     summarize,
     tag_table,
 )
@@ -39,15 +39,9 @@ def answers_of(
     probabilities: Floats, thresholds: Floats, examples: Sequence[Example], encoded: EncodedExamples, taxonomy: Taxonomy
 ) -> Answers:
     """Put probabilities [N, C + T] and thresholds [T] beside what is true of the N examples."""
-    categories, tags = np.split(probabilities, [len(taxonomy.category_ids)], axis=1)
-    return Answers(
-        category_probabilities=categories,
-        tag_probabilities=tags,
-        tags_given=give_tags(categories, tags, thresholds, taxonomy),
-        category=encoded.labels.category,
-        tags=encoded.labels.tags > 0,
-        languages=np.array([example.lang for example in examples], dtype=np.str_),
-    )
+    rule = DecisionRule.of(taxonomy.data, dict(zip(taxonomy.tag_ids, thresholds, strict=True)))
+    languages = np.array([example.lang for example in examples], dtype=np.str_)
+    return Answers.from_probabilities(probabilities, rule, encoded.labels.category, encoded.labels.tags > 0, languages)
 
 
 def baseline_answers(parts: Parts, encoded: Encoded, taxonomy: Taxonomy) -> dict[str, Answers]:
@@ -60,7 +54,7 @@ def baseline_answers(parts: Parts, encoded: Encoded, taxonomy: Taxonomy) -> dict
         if texts:
             probabilities = np.hstack([baseline.category_probabilities(texts), baseline.tag_probabilities(texts)])
         else:
-            probabilities = np.zeros((0, len(taxonomy.category_ids) + len(taxonomy.tag_ids)), dtype=np.float32)
+            probabilities = np.zeros((0, taxonomy.layout.width), dtype=np.float32)
         answers[split] = answers_of(probabilities, baseline.thresholds, parts[split], encoded[split], taxonomy)
     return answers
 

@@ -21,6 +21,7 @@ import torch
 import transformers
 from transformers import PreTrainedTokenizerBase
 
+from catalog.heads import TAG
 from catalog.prepared import SPLITS, Example, read_split
 from catalog.taxonomy import Taxonomy
 from catalog.thresholds import choose_thresholds
@@ -42,7 +43,7 @@ from training.report import model_card, unread_warnings
 
 logger = logging.getLogger(__name__)
 
-CATALOG_CODE = ("baseline.py", "linear_machines.py", "thresholds.py")
+CATALOG_CODE = ("baseline.py", "heads.py", "linear_machines.py", "thresholds.py")
 """What of the catalogue's code decides the outcome."""
 
 
@@ -169,19 +170,21 @@ def _finish(
 ) -> tuple[Calibration, npt.NDArray[np.float32], dict[str, Answers]]:
     """Add the n-gram table, calibrate, choose the thresholds [T], and answer the held-out parts."""
     model, labels = fine_tuned.model, material.encoded["validation"].labels
-    pad, num_categories = int(material.tokenizer.pad_token_id), len(material.taxonomy.category_ids)
+    pad, layout = int(material.tokenizer.pad_token_id), material.taxonomy.layout
     logits = {split: predict_logits(model, material.encoded[split], pad, f"{split} part") for split in HELD_OUT}
     ngrams = _fit_ngrams(settings, model, material)
     ngram_logits = {split: ngrams.logits(material.encoded[split]) if ngrams else None for split in HELD_OUT}
-    calibration = fit_calibration(logits["validation"], labels.category, labels.tags > 0, ngram_logits["validation"])
-    calibration.fold_into(model.classifier, num_categories)
+    calibration = fit_calibration(
+        logits["validation"], layout, labels.category, labels.tags > 0, ngram_logits["validation"]
+    )
+    calibration.fold_into(model.classifier, layout)
     if ngrams and calibration.uses_ngrams:
-        ngrams.put_into(model, calibration.ngram_factors(num_categories, model.config.num_labels))
+        ngrams.put_into(model, calibration.ngram_factors(layout))
     probabilities = {
-        split: probabilities_of(calibration.apply(values, num_categories, ngram_logits[split]), num_categories)
+        split: probabilities_of(calibration.apply(values, layout, ngram_logits[split]), layout)
         for split, values in logits.items()
     }
-    thresholds = choose_thresholds(probabilities["validation"][:, num_categories:], labels.tags > 0)
+    thresholds = choose_thresholds(probabilities["validation"][:, layout.columns(TAG)], labels.tags > 0)
     answers = {
         split: answers_of(values, thresholds, material.parts[split], material.encoded[split], material.taxonomy)
         for split, values in probabilities.items()

@@ -18,6 +18,7 @@ from catalog.baseline import LinearBaseline
 from catalog.cleaning import clean_text
 from catalog.demo import write_demo
 from catalog.demo.vocabulary import load_vocabulary
+from catalog.heads import CATEGORY, TAG
 from catalog.prepared import Example
 from catalog.record import raw_text
 from catalog.taxonomy import Taxonomy
@@ -94,8 +95,8 @@ def measure_baseline(splits: Mapping[str, Sequence[Example]], taxonomy: Taxonomy
     baseline = LinearBaseline().fit(splits["train"], taxonomy, splits["validation"])
     test = splits["test"]
     texts = [example.text for example in test]
-    categories = np.array([taxonomy.category_ids.index(example.category) for example in test])
-    tags = np.array([[tag in example.tags for tag in taxonomy.tag_ids] for example in test])
+    targets = taxonomy.layout.encode(test)
+    categories, tags = targets[CATEGORY], targets[TAG]
     found, found_tags = baseline.category_probabilities(texts).argmax(axis=1), baseline.tag_predictions(texts)
     languages = np.array([example.lang for example in test])
 

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from export.checkpoint import Checkpoint
-from export.onnx_graph import probabilities
 
 Compute = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """input_ids, attention_mask int64 [B, L] → probabilities float32 [B, C + T], all on one device."""
@@ -40,10 +39,10 @@ def pytorch(checkpoint: Checkpoint, device: str, dtype: torch.dtype, *, compiled
     # transformers' types say nothing of `to`'s overloads.
     model: Any = checkpoint.load_model()
     model = model.to(device=device, dtype=dtype).eval()
-    categories = len(checkpoint.taxonomy.category_ids)
+    layout = checkpoint.taxonomy.layout
 
     def answer(input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        return probabilities(model(input_ids, attention_mask).logits.float(), categories)
+        return layout.probabilities(model(input_ids, attention_mask).logits.float())
 
     quick: Compute = torch.compile(answer, mode="reduce-overhead", dynamic=False) if compiled else answer
 

@@ -100,6 +100,13 @@ def test_a_derived_taxonomy_leaves_rare_tags_out_and_knows_the_default_names() -
         ("categories: [a]\ntag: [b]", "unknown key 'tag'; did you mean 'tags'"),
         ("categories: [a\n", "not a usable taxonomy"),
         ("categories: ['']", "empty id"),
+        ("categories: home", "needs a list `categories`"),
+        ("[home]", "needs a list `categories`"),
+        ("categories: [home]\ntags: wood", "`tags` must be a list, not 'wood'"),
+        ("categories: [home]\ntags: [wood, {id: 7}]", r"tags\[1\] must be an id or a mapping with .*, not {'id': 7}"),
+        ("categories: [{id: home, 5: x}]", r"categories\[0\] \(home\) has an unknown key '5'"),
+        ("categories: [{id: home, names: [x]}]", r"\(home\): `names` must be a mapping such as .*, not \['x'\]"),
+        ("categories: [home]\ntags: [{id: wood, categories: home}]", "`categories` must be a list, not 'home'"),
     ],
 )
 def test_a_mistake_is_one_sentence_that_names_the_file(tmp_path: Path, text: str, message: str) -> None:
@@ -107,6 +114,13 @@ def test_a_mistake_is_one_sentence_that_names_the_file(tmp_path: Path, text: str
         read(tmp_path, text)
     assert "taxonomy.yaml" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_what_yaml_reads_as_numbers_or_as_nothing_is_taken_as_it_is_meant(tmp_path: Path) -> None:
+    taxonomy = read(tmp_path, "categories: [{id: home, names: 家居, synonyms: [2024]}]\ntags: [{id: wood, names: }]\n")
+    assert taxonomy.categories == (Label("home", {"zh": "家居"}, ("2024",)),)
+    assert taxonomy.tags == (Label("wood"),)
+    assert read(tmp_path, "categories: [home]\ntags:\n").tags == ()
 
 
 def test_a_missing_taxonomy_file_says_so(tmp_path: Path) -> None:

@@ -74,7 +74,6 @@ def test_a_missing_file_is_named(place: Place, name: str) -> None:
         (cut_off("config.json"), r"config\.json can't be read"),
         (cut_off("tokenizer.json"), r"tokenizer\.json can't be read"),
         (cut_off("taxonomy.json"), r"taxonomy\.json is not a usable taxonomy"),
-        (edit("config.json", num_categories=2), r"config\.json names 6 outputs, of them 2 categories"),
         (edit("config.json", id2label={"0": "category/apparel"}), r"config\.json names 1 outputs"),
         (edit("config.json", vocab_size=100), r"token ids up to 30521, but .* knows 100 tokens"),
         (edit("config.json", vocab_size=None), r"config\.json has no vocab_size"),

@@ -9,16 +9,17 @@ import numpy.typing as npt
 import pytest
 from sklearn.metrics import f1_score
 
+from catalog.heads import DecisionRule
 from catalog.taxonomy import Label, Taxonomy
 from export.engines import onnxruntime_int8, tensorrt
 from export.held_out import HeldOut, Run, Scores, length_runs, score
-from export.parity import Comparison, Limits, TagRule, compare, format_table, measure
+from export.parity import Comparison, Limits, compare, format_table, measure
 from export.served import served_module
 from settings import Settings
 from tests.export.conftest import MAX_LENGTH, make_workload
 
 TAXONOMY = Taxonomy((Label("a"), Label("b"), Label("c")), (Label("x"), Label("only-a", categories=("a",))))
-RULE = TagRule.of(TAXONOMY, {"x": 0.5, "only-a": 0.25})
+RULE = DecisionRule.of(TAXONOMY.data, {"x": 0.5, "only-a": 0.25})
 COUNT = 200
 Tokens = npt.NDArray[np.int64]
 
@@ -45,12 +46,12 @@ def test_f1_is_scikit_learn_s() -> None:
     assert found.category_macro_f1 == pytest.approx(
         f1_score(products.categories, scores[:, :3].argmax(axis=1), average="macro")
     )
-    assert found.tag_micro_f1 == pytest.approx(f1_score(products.tags, RULE.tags(scores), average="micro"))
+    assert found.tag_micro_f1 == pytest.approx(f1_score(products.tags, RULE.decide(scores).tags, average="micro"))
 
 
 def test_a_tag_is_given_over_its_threshold_and_with_its_categories_only() -> None:
     scores = np.array([[0.9, 0.1, 0.0, 0.5, 0.3], [0.1, 0.9, 0.0, 0.49, 0.9]], dtype=np.float32)
-    assert RULE.tags(scores).tolist() == [[True, True], [False, False]]
+    assert RULE.decide(scores).tags.tolist() == [[True, True], [False, False]]
 
 
 def test_equal_answers_pass_the_strictest_limits() -> None:
@@ -76,7 +77,7 @@ def test_one_product_of_few_never_fails_the_gate_and_two_do() -> None:
     few = products.first(20)
     strict = Limits(min_equal_categories=0.995, max_f1_loss=0.003)
     changed = reference[:20].copy()
-    right = np.flatnonzero(RULE.categories(changed) == few.categories)
+    right = np.flatnonzero(RULE.decide(changed).category == few.categories)
     changed[right[0], :3] = np.roll(changed[right[0], :3], 1)
     assert compare("graph", changed, changed, reference[:20], few, RULE, strict).passed
     changed[right[1], :3] = np.roll(changed[right[1], :3], 1)

@@ -259,7 +259,7 @@ def test_a_missing_catalogue_says_what_to_run(place: Place) -> None:
 def test_a_category_the_checkpoint_does_not_know_says_so(place: Place) -> None:
     path = place.catalog / "test.jsonl"
     path.write_text(path.read_text().replace('"food"', '"drinks"'))
-    with pytest.raises(ExportError, match=r"has the category 'drinks', which the checkpoint doesn't know"):
+    with pytest.raises(ExportError, match=r"has the category 'drinks', which the taxonomy does not list"):
         export(place.settings())
 
 

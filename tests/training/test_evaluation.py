@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
+from catalog.heads import DecisionRule
 from catalog.taxonomy import Label, Taxonomy
 from training.evaluation import (
     Answers,
@@ -16,7 +17,6 @@ from training.evaluation import (
     coverage_at,
     expected_calibration_error,
     f1_scores,
-    give_tags,
     micro_f1,
     precision_coverage,
     summarize,
@@ -29,11 +29,10 @@ TAXONOMY = Taxonomy((Label("food"), Label("home")), (Label("tea", categories=("f
 def answers() -> Answers:
     category = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.7, 0.3]], dtype=np.float32)
     tags = np.array([[0.8, 0.1], [0.2, 0.6], [0.9, 0.9], [0.4, 0.1]], dtype=np.float32)
-    thresholds = np.array([0.5, 0.5], dtype=np.float32)
-    return Answers(
-        category_probabilities=category,
-        tag_probabilities=tags,
-        tags_given=give_tags(category, tags, thresholds, TAXONOMY),
+    rule = DecisionRule.of(TAXONOMY.data, {"tea": 0.5, "wood": 0.5})
+    return Answers.from_probabilities(
+        np.hstack([category, tags]),
+        rule,
         category=np.array([0, 0, 1, 1]),
         tags=np.array([[1, 0], [0, 0], [0, 1], [1, 0]], dtype=bool),
         languages=np.array(["en", "zh", "en", "en"]),

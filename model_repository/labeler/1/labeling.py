@@ -1,7 +1,7 @@
-"""Probabilities to category and tags: thresholds, taxonomy rules, abstention.
+"""Probabilities to the tensors that clients read: the names of the category and of the tags.
 
-Beside this file lie `taxonomy.json` (ids in the order of the probabilities, and the categories a tag may go with) and
-`thresholds.json` ({"tags": {id: threshold}}).
+Beside this file lie `heads.py` (the very file by which training and export decide), `taxonomy.json` (ids in the order
+of the probabilities, and the categories a tag may go with) and `thresholds.json` ({"tags": {id: threshold}}).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from heads import CATEGORY, TAG, DecisionRule
 
 
 @dataclass(frozen=True)
@@ -60,39 +61,26 @@ class Labeler:
     def __init__(self, folder: Path, abstain_below: float) -> None:
         taxonomy = json.loads((folder / "taxonomy.json").read_text(encoding="utf-8"))
         thresholds = json.loads((folder / "thresholds.json").read_text(encoding="utf-8"))["tags"]
-        categories = [category["id"] for category in taxonomy["categories"]]
-        tags = [tag["id"] for tag in taxonomy["tags"]]
-        missing = [tag for tag in tags if tag not in thresholds]
-        if missing:
-            raise ValueError(f"thresholds.json has no threshold for the tag {missing[0]!r}, which is in taxonomy.json")
-        self._abstain_below = abstain_below
-        self._count = len(categories)
-        self.width = len(categories) + len(tags)
+        self._rule = DecisionRule.of(taxonomy, thresholds, abstain_below)
+        layout = self._rule.layout
+        self.width = layout.width
+        self._tag_columns = layout.columns(TAG)
         # One name more than ids: "" stands for an abstention and for padding.
-        self._categories = np.array([*(name.encode() for name in categories), b""], dtype=object)
-        self._tags = np.array([*(name.encode() for name in tags), b""], dtype=object)
-        self._thresholds = np.array([thresholds[tag] for tag in tags], dtype=np.float32)
-        # allowed[category, tag]; the last row, for an abstention, allows all: no rule applies without a category.
-        self._allowed = np.ones((self._count + 1, len(tags)), dtype=bool)
-        for column, tag in enumerate(taxonomy["tags"]):
-            if tag.get("categories"):
-                self._allowed[:-1, column] = [name in tag["categories"] for name in categories]
+        self._categories = np.array([*(name.encode() for name in layout.labels[CATEGORY]), b""], dtype=object)
+        self._tags = np.array([*(name.encode() for name in layout.labels[TAG]), b""], dtype=object)
         self.label(np.zeros((1, self.width), dtype=np.float32))
 
     def label(self, scores: Any) -> Labels:
         """Labels of probabilities float32 [N, C + T]."""
-        best = scores[:, : self._count].argmax(axis=1)
-        best_scores = scores[np.arange(len(scores)), best]
-        category = np.where(best_scores < self._abstain_below, self._count, best)
-        tag_scores = scores[:, self._count :]
-        given = (tag_scores >= self._thresholds) & self._allowed[category]
+        category, confidence, given = self._rule.decide(scores)
+        tag_scores = scores[:, self._tag_columns]
         counts = given.sum(axis=1)
         shown = max(1, int(counts.max(initial=0)))
         # Tags that are not given sort behind those that are; their places get the name "" and the score 0.
         order = np.argsort(np.where(given, -tag_scores, 1.0), axis=1, kind="stable")[:, :shown]
         behind = np.arange(order.shape[1]) >= counts[:, None]
         ordered = np.where(behind, np.float32(0), np.take_along_axis(tag_scores, order, axis=1))
-        names = self._tags[np.where(behind, len(self._thresholds), order)]
+        names = self._tags[np.where(behind, len(self._tags) - 1, order)]
         if not names.shape[1]:  # a taxonomy without tags
             names, ordered = np.full((len(scores), 1), b"", dtype=object), np.zeros((len(scores), 1), dtype=np.float32)
-        return Labels(self._categories[category][:, None], best_scores[:, None], names, ordered, counts)
+        return Labels(self._categories[category][:, None], confidence[:, None], names, ordered, counts)
