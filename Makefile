@@ -2,14 +2,14 @@
 #
 # Variables, for all stages alike (tagger.yaml has the rest, with comments):
 #   CATALOG=FILE           the products: a .jsonl, .csv, .tsv or .parquet file, or a stem such as ../data/shop
-#   SET="a.b=c d.e=f"      override settings: SET="training.epochs=2 serving.http_port=9000"
+#   SET="a.b=c d.e=f"      override settings: SET="training.epochs=2 catalog.columns={title: Product Name}"
 #   CONFIG=FILE            another configuration than tagger.yaml
 #   BUILD=DIR              another place than build/ for what is made
 #   TARGET=cpu             what the release is exported for; TARGET=gpu exports, serves and measures in the container
 #   FORCE=1                make a stage again although nothing has changed
 #   PYTHON=python3.11      the Python to set up with
 #   VENV=.venv             where the environment is
-#   TEXT="…"               what `make tag` asks
+#   TEXT="…"               what `make tag` asks the running server
 #   OPTIONS="…"            what `make bench`, `loadtest` and `perf` measure: OPTIONS="--seconds 20"; "--help" lists them
 #   TESTS="…"              what `make test` runs, and pytest's options: TESTS="tests/client -x"
 
@@ -20,23 +20,25 @@ TESTS :=
 
 python := $(VENV)/bin/python
 ready := $(VENV)/.complete
-build := $(or $(BUILD),build)
 quoted = '$(subst ','\'',$(1))'
-options := $(if $(CONFIG),--config $(call quoted,$(CONFIG))) \
-	$(if $(CATALOG),--set catalog.path=$(call quoted,$(CATALOG))) \
-	$(if $(BUILD),--set build_dir=$(call quoted,$(BUILD))) \
-	$(foreach pair,$(SET),--set $(call quoted,$(pair)))
+# As they were written: make itself would take a $ for a variable of its own. SET is taken apart by settings/options.py.
+options := $(if $(value CONFIG),--config $(call quoted,$(value CONFIG))) \
+	$(if $(value CATALOG),--set catalog.path=$(call quoted,$(value CATALOG))) \
+	$(if $(value BUILD),--set build_dir=$(call quoted,$(value BUILD))) \
+	$(if $(value SET),--set $(call quoted,$(value SET)))
 force := $(if $(FORCE),--force)
 # What a stage needs is made only where it is missing: `make export` never trains anew, on the demo's products for
-# instance because CATALOG was not repeated.
-checkpoint := $(if $(wildcard $(build)/checkpoint/config.json),,train)
-release := $(if $(wildcard $(build)/releases/current),,export)
+# instance because CATALOG was not repeated. The settings say where it is.
+again = $(MAKE) -f $(firstword $(MAKEFILE_LIST)) --no-print-directory
+need = file=$$($(python) -m settings --in-build $(1) $(options)) && { [ -e "$$file" ] || $(again) $(2); }
+checkpoint = $(call need,checkpoint/config.json,train)
+release = $(call need,releases/current,export)
 # On a GPU they run in the container, where there is one; without it the server needs no release made for it.
 on_gpu := $(filter gpu,$(TARGET))
 exporter := $(if $(on_gpu),deploy export,export --target $(TARGET))
 server := $(if $(on_gpu),deploy serve,serving run)
 benchmark := $(if $(on_gpu),deploy bench,loadtest.bench)
-served := $(if $(on_gpu),,$(release))
+served = $(if $(on_gpu),true,$(release))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -63,16 +65,19 @@ train: $(ready) ## CATALOG → build/catalog → build/checkpoint, with a report
 	@$(python) -m catalog prepare $(options) $(force)
 	@$(python) -m training $(options) $(force)
 
-export: $(ready) $(checkpoint) ## build/checkpoint → build/releases, after the parity gate
+export: $(ready) ## build/checkpoint → build/releases, after the parity gate
+	+@$(checkpoint)
 	@$(python) -m $(exporter) $(options) $(force)
 
 image: $(ready) ## the container image that TARGET=gpu runs in
 	@exec $(python) -m deploy image
 
-serve: $(ready) $(served) ## the current release on Triton, in the foreground until Ctrl-C
+serve: $(ready) ## the current release on Triton, in the foreground until Ctrl-C
+	+@$(served)
 	@exec $(python) -m $(server) $(options)
 
-start: $(ready) $(release) ## the same in the background
+start: $(ready) ## the same in the background
+	+@$(release)
 	@$(python) -m serving start $(options)
 
 stop: $(ready) ## stop it
@@ -82,15 +87,18 @@ status: $(ready) ## what runs, and how much it has answered
 	@$(python) -m serving status $(options)
 
 tag: $(ready) ## ask the running server: make tag TEXT="leather boots"
-	@$(VENV)/bin/tag $(call quoted,$(TEXT))
+	@url=$$($(python) -m serving url $(options)) && $(VENV)/bin/tag --url "$$url" $(call quoted,$(value TEXT))
 
-bench: $(ready) $(served) ## this server beside others and beside the engine alone, on the same checkpoint, in build/reports
+bench: $(ready) ## this server beside others and beside the engine alone, on the same checkpoint, in build/reports
+	+@$(served)
 	@$(python) -m $(benchmark) $(options) $(OPTIONS)
 
-loadtest: $(ready) $(served) ## load on the running server with Locust, judged by limits
+loadtest: $(ready) ## load on the running server with Locust, judged by limits
+	+@$(served)
 	@$(python) -m loadtest.locust $(options) $(OPTIONS)
 
-perf: $(ready) $(served) ## where a request's time goes, by NVIDIA's perf_analyzer over both protocols
+perf: $(ready) ## where a request's time goes, by NVIDIA's perf_analyzer over both protocols
+	+@$(served)
 	@$(python) -m loadtest.perf $(options) $(OPTIONS)
 
 test: lint ## lint, type check and all tests
@@ -109,9 +117,9 @@ format: $(ready) ## have ruff write what it can
 	@$(python) -m ruff check --fix --exit-zero .
 	@$(python) -m ruff format .
 
-clean: ## remove build/ (checkpoint and releases too) and all caches; stops its server first
-	@if [ -e $(ready) ] && [ -d $(call quoted,$(build))/serving ]; then $(python) -m serving stop $(options); fi
-	@rm -rf $(call quoted,$(build)) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## remove build/ (checkpoint and releases too) and all caches; stops its servers first
+	@if [ -e $(ready) ]; then $(python) -m scripts.clean $(options); fi
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 distclean: clean ## the environment as well

@@ -12,7 +12,7 @@ from typing import Any
 
 from serving.control import start, status, stop, use
 from serving.errors import ServingError
-from serving.health import curl_command
+from serving.health import Endpoint, curl_command
 from serving.logs import follow, readable
 from serving.preflight import examine
 from serving.releases import CURRENT, list_releases
@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("run", parents=[shared], help="serve in the foreground until Ctrl-C")
     commands.add_parser("start", parents=[shared], help="serve in the background; returns when ready")
     commands.add_parser("stop", parents=[shared], help="stop the server")
+    commands.add_parser("url", parents=[shared], help="where clients find it")
     command = commands.add_parser("status", parents=[shared], help="what runs (exit status 3: nothing)")
     command.add_argument("--json", action="store_true", help="one JSON object")
     command = commands.add_parser("preflight", parents=[shared], help="whether it could start here (exit status 1: no)")
@@ -76,6 +77,12 @@ def _start(settings: Settings, options: argparse.Namespace) -> int:
 def _stop(settings: Settings, options: argparse.Namespace) -> int:
     port = settings.serving.http_port
     print("Stopped." if stop(settings) else f"No server with HTTP port {port} runs.")
+    return 0
+
+
+def _url(settings: Settings, options: argparse.Namespace) -> int:
+    where = running_state(ServerFiles.of(settings)) or settings.serving
+    print(f"grpc://{Endpoint(where.address, where.http_port).host}:{where.grpc_port}")
     return 0
 
 
@@ -175,6 +182,7 @@ _COMMANDS = {
     "run": _run,
     "start": _start,
     "stop": _stop,
+    "url": _url,
     "status": _status,
     "preflight": _preflight,
     "logs": _logs,

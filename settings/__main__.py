@@ -18,13 +18,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m settings", description="Every setting, its value and its meaning.")
     add_settings_options(parser)
     parser.add_argument("--defaults", action="store_true", help="the defaults, whatever tagger.yaml says")
+    parser.add_argument("--in-build", metavar="FILE", help="only where a file of the build directory is")
     options = parser.parse_args(arguments)
     return run_command(lambda: _print(options))
 
 
 def _print(options: argparse.Namespace) -> int:
     settings = Settings() if options.defaults else load_settings(options.config, options.set)
-    print(render_settings(settings), end="")
+    if options.in_build is not None:
+        print(settings.build_dir / options.in_build)
+    else:
+        print(render_settings(settings), end="")
     return 0
 
 
