@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 MIN_PRODUCTS = 200
 """Fewer validation products say too little of the categories: the fit would follow their accidents."""
 MIN_TAGS = 50
-"""Where the validation products carry fewer tags in all, they say too little of the tags (docs/training.md)."""
+"""Fewer tags in the whole validation split say too little (docs/experiments/few-validation-products.md)."""
 LARGEST_FACTOR = 4.0
 """The encoder's factors stay between its inverse and itself; a validation part without errors would ask for an infinite
 one."""

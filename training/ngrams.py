@@ -3,7 +3,8 @@
 An encoder knows what a word means, and forgets exact wordings; a linear model over n-grams is the other way round, and
 they err on different products. So the model answers the sum of both, weighted on the validation part (`calibration`):
 wide and deep, as Cheng et al. call it ("Wide & Deep Learning for Recommender Systems", DLRS 2016). The machines are
-fitted by themselves, on the training part, so that neither half leans on the other. docs/training.md tells the gain.
+fitted by themselves, on the training part, so that neither half leans on the other. The gain:
+docs/experiments/ngram-table.md.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from training.modeling_product_tagging import BertForProductTagging, pair_ids
 logger = logging.getLogger(__name__)
 
 BUCKETS = 32_768
-"""Rows for pairs. Half as many and twice as many differ from it no more than by chance (docs/training.md)."""
+"""Rows for pairs. Half or twice as many differ no more than by chance (docs/experiments/ngram-table.md)."""
 LARGEST_TABLE_MIB = 128
 """`auto` leaves the table out beyond: every process that serves it holds it in memory."""
 REGULARIZATION = 1.0

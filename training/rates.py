@@ -24,7 +24,7 @@ class LearningRates:
 
 
 BY_BASE = {MULTILINGUAL: LearningRates(encoder=2e-4, head=2e-3)}
-"""Chosen on products of the built-in catalogue's validation part (docs/training.md)."""
+"""Chosen on products of the built-in catalogue's validation part (docs/experiments/multilingual-base.md)."""
 
 MIN_STEPS = 300
 MIN_STEPS_BY_BASE = {MULTILINGUAL: 600}

@@ -213,11 +213,11 @@ def test_a_linear_model_does_well_and_leaves_room(scores: dict[str, Score]) -> N
 
 
 def test_the_documentation_states_what_the_command_measures(scores: dict[str, Score], vocabulary: Vocabulary) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "demo-catalogue.md").read_text("utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "demo-catalogue.md").read_text("utf-8")
 
     for name, score in scores.items():
         stated = re.search(rf"^\| {name} \| ([\d,]+) \| (\S+) \| (\S+) \| (\S+) \| (\S+) \|$", page, re.MULTILINE)
-        assert stated, f"docs/demo-catalogue.md has no row {name!r}"
+        assert stated, f"docs/reference/demo-catalogue.md has no row {name!r}"
         assert int(stated[1].replace(",", "")) == score.products
         measured = (score.accuracy, score.category_f1, score.tag_micro_f1, score.tag_macro_f1)
         assert [float(stated[column]) for column in (2, 3, 4, 5)] == pytest.approx(measured, abs=0.004)

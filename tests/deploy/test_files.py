@@ -24,7 +24,7 @@ DOCKERFILE = (SOURCES / "deploy" / "Dockerfile").read_text()
 COMPOSE = SOURCES / "deploy" / "compose.yaml"
 CONSTRAINTS = (SOURCES / "constraints.txt").read_text()
 PYPROJECT = (SOURCES / "pyproject.toml").read_text()
-PAGE = (SOURCES / "docs" / "container.md").read_text()
+PAGE = (SOURCES / "docs" / "how-to" / "run-in-a-container.md").read_text()
 
 
 def tool(name: str) -> str:

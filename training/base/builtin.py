@@ -31,7 +31,7 @@ MULTILINGUAL_TOKENIZER = PackagedFile(
 )
 """Its tokenizer (MIT): Unigram, that of XLM-R."""
 MULTILINGUAL_LAYERS = (0, 2, 4, 6, 8, 10)
-"""Every second layer: half the price of all twelve; docs/training.md tells what it costs in accuracy."""
+"""Every second layer: half the price of all twelve (docs/experiments/multilingual-base.md has the accuracy)."""
 MULTILINGUAL_VOCABULARY = 32_000
 MULTILINGUAL_SPECIAL_TOKENS = {
     "bos_token": "<s>",

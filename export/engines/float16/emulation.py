@@ -2,9 +2,10 @@
 
 ONNX Runtime has no FP16 kernels for x86 processors. It computes such a graph in float32 and drops the conversions
 between neighbouring operators, so an FP16 graph run on the CPU answers almost what the float32 graph does, whatever a
-GPU would answer: overflows don't show, and differences come out too small (docs/gpu.md). The emulation is the same
-graph in float32, with every result that is FP16 rounded to FP16 by a pair of casts, which ONNX Runtime keeps because
-they change the number. Products are summed up in float32, as tensor cores do.
+GPU would answer: overflows don't show, and differences come out too small (docs/explanation/gpu-plans.md).
+
+The emulation is the same graph in float32. A pair of casts rounds every FP16 result to FP16. ONNX Runtime keeps these
+casts because they change the number. Products are summed in float32, as tensor cores do.
 """
 
 from __future__ import annotations

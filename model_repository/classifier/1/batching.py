@@ -17,7 +17,7 @@ RUN_OVERHEAD_TOKENS = 7
 
 In two processes that do nothing else 4 is best, in the server, where the weights leave the caches between runs, 8 to
 16; each by 1 to 3 %. With 7, less than 5 % of real titles is padding whatever the batch, with 8 no longer
-(docs/performance.md).
+(docs/experiments/batches-and-processes.md).
 """
 
 TOKEN_BUDGET = 512
