@@ -27,9 +27,7 @@ DEFAULTS = (
     "catalog.limit=null",
     # The demonstration shows what the base can do; six of its twelve layers are the default, at half the price.
     "training.base_layers=all",
-    "training.learning_rate=0.0001",
     "training.token_dropout=0.2",
-    "training.token_dropout_unit=word",
     "serving.address=127.0.0.1",
 )
 

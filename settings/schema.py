@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from settings.section import Port, Section, Share
+from settings.section import Port, Section, Seed, Share
 
 PRODUCT_FIELDS = (
     "id", "lang", "title", "description", "attributes", "category", "tags", "views", "clicks", "purchases",
@@ -36,7 +36,7 @@ class CatalogSettings(Section):
     """The same for the test part."""
     limit: Annotated[int, Field(ge=1)] | None = None
     """Train on this many rows only, drawn at random by `seed`; the validation part shrinks by the same factor."""
-    seed: Annotated[int, Field(ge=0)] = 13
+    seed: Seed = 13
     """Another seed splits and draws other products."""
 
     @field_validator("columns")
@@ -52,16 +52,14 @@ class TrainingSettings(Section):
     """How BERT is fine-tuned."""
 
     base: str = "auto"
-    """`auto` (by what the catalogue speaks), `english` (all-MiniLM-L6-v2), `multilingual` (multilingual-e5-small), a
-    Hugging Face hub id, or a local directory."""
+    """`auto` (by the languages of the catalogue), `english` (all-MiniLM-L6-v2), `multilingual` (multilingual-e5-small),
+    a Hugging Face hub id, or a local directory."""
     base_vocabulary: Annotated[int, Field(ge=1)] | Literal["auto", "all"] = "auto"
-    """Pieces of the base's vocabulary to keep, and in any case those that the catalogue uses; `all` keeps all. `auto`:
-    32000 for `multilingual`, all for others."""
+    """Tokens of the base's vocabulary to keep, and in any case those that the catalogue uses; `all` keeps all. `auto`:
+    32000 for multilingual-e5-small, all for others."""
     base_layers: list[Annotated[int, Field(ge=0)]] | Literal["auto", "all"] = "auto"
-    """Layers of the base to keep, counted from 0. `auto`: every second one for `multilingual`, all for others."""
-    base_healing_steps: Annotated[int, Field(ge=0)] = 300
-    """Steps in which a base that has lost layers learns to do without them, from the training products' texts alone; 0
-    leaves it as it was cut."""
+    """Layers of the base to keep, counted from 0. `auto`: every second one for multilingual-e5-small, all for
+    others."""
     pooling: Literal["auto", "mean", "cls"] = "auto"
     """`auto`: mean for sentence-transformers bases, cls for others."""
     max_length: Annotated[int, Field(ge=8)] = 96
@@ -69,48 +67,30 @@ class TrainingSettings(Section):
     epochs: Annotated[int, Field(ge=1)] = 4
     """Most passes over the training products; early stopping may end sooner."""
     min_steps: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
-    """Small catalogues train for more epochs, until this many optimizer steps. `auto`: 600 for `multilingual`, 300 for
-    others."""
+    """Small catalogues train for more epochs, until this many optimizer steps. `auto`: 600 for multilingual-e5-small,
+    300 for others."""
     batch_size: Annotated[int, Field(ge=1)] = 32
     """Effective batch: shared among the processes under torchrun."""
     learning_rate: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
     """Peak learning rate of the encoder; it rises during the warm-up and falls to 0 after it. `auto`: 0.0002 for
-    `multilingual`, 0.00015 for others."""
+    multilingual-e5-small with some of its layers, 0.0001 with all, 0.00015 for others."""
     head_learning_rate: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
-    """The same for the new layer on top, which begins from nothing. `auto`: 0.002 for `multilingual`, 0.001 for
+    """The same for the new layer on top, which begins from nothing. `auto`: 0.002 for multilingual-e5-small, 0.001 for
     others."""
-    embedding_learning_rate: Annotated[float, Field(ge=0)] = 3e-4
-    """The same for the vocabulary's vectors, each of which is in few batches; 0 leaves them as they are."""
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    """Decay of the weights at each step; biases, normalisation and embeddings are left out."""
-    warmup_share: Share = 0.06
-    """Share of the steps in which the learning rate rises."""
-    averaging_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    """The model that is kept is the weights' moving average; this share of it stays at each step. 0: no average."""
     dropout: Share = 0.1
     """Share of the encoder's hidden numbers and of the pooled vector left out at random during training."""
     token_dropout: Share = 0.1
     """Share of the training texts' tokens hidden at random: a product is learnt by more than one word of it."""
-    token_dropout_unit: Literal["token", "word"] = "token"
-    """What is hidden at once: a token, or all tokens of a word."""
     ngram_buckets: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     """Rows for pairs of tokens in the table of n-grams that stands beside the encoder; 0: no such table. `auto`: 32768,
     or none where the table would take more than 128 MiB."""
-    category_loss_weight: Annotated[float, Field(ge=0)] = 1.0
-    """What the category counts in the loss."""
-    tag_loss_weight: Annotated[float, Field(ge=0)] = 1.0
-    """What the tags count in the loss."""
-    category_weight_cap: Annotated[float, Field(ge=1)] = 1.0
-    """Cap of the class weights for rare categories; 1 turns them off."""
-    tag_positive_weight_cap: Annotated[float, Field(ge=1)] = 1.0
-    """Cap of the positive weights for rare tags; 1 turns them off."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     """`auto`: bfloat16 autocast where the processor or GPU computes in it, else float32."""
     early_stopping_patience: Annotated[int, Field(ge=0)] = 2
     """Evaluations without a better validation score before training stops; 0 turns it off."""
     report_to: Literal["tensorboard", "wandb", "none"] = "tensorboard"
     """Where the course of training is logged; `wandb` needs the package wandb and an account."""
-    seed: int = 13
+    seed: Seed = 13
     """The same seed gives the same model, on the same machine."""
 
 

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""What every source of chance takes: NumPy, PyTorch, scikit-learn."""
 Port = Annotated[int, Field(ge=1, le=65535)]
 Protocol = Literal["grpc", "http"]
 

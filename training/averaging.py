@@ -17,6 +17,7 @@ from torch.optim.swa_utils import AveragedModel
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 AVERAGE_FILE = "average.pt"
+DECAY = 0.999
 WARM_UP = 10
 """The average of the first n steps looks back over about n ÷ 10 of them, so that short runs don't keep their start."""
 
@@ -29,7 +30,7 @@ class WeightAverage(TrainerCallback):
         decay: share of the average that a step keeps, below 1; 0 makes the average the last step's weights.
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
+    def __init__(self, model: nn.Module, decay: float = DECAY) -> None:
         def blend(averages: Sequence[torch.Tensor], weights: Sequence[torch.Tensor], steps: Any) -> None:
             kept = min(decay, (1.0 + float(steps)) / (WARM_UP + float(steps)))
             torch._foreach_lerp_(list(averages), list(weights), 1.0 - kept)

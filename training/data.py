@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from tokenizers.models import WordPiece
 from torch.utils.data import Dataset, Sampler
 from transformers import PreTrainedTokenizerBase
 
@@ -132,49 +131,27 @@ class TokenDropout:
     """Hides tokens at random, so that a product is learnt by more than the one word that gives it away.
 
     Attributes:
-        share: of the tokens, or of the words, that are hidden.
-        hidden_id: what stands in their place, once for each token.
+        share: of the tokens that are hidden.
+        hidden_id: what stands in their place.
         kept_ids: the special tokens, which are never hidden.
-        begins_word: which tokens of the vocabulary begin a word, bool [vocabulary]; the tokens of a word are hidden
-            together. None: each token by itself.
     """
 
     share: float
     hidden_id: int
     kept_ids: tuple[int, ...]
-    begins_word: torch.Tensor | None = None
 
     @classmethod
-    def of(cls, tokenizer: PreTrainedTokenizerBase, share: float, unit: Literal["token", "word"]) -> TokenDropout:
+    def of(cls, tokenizer: PreTrainedTokenizerBase, share: float) -> TokenDropout:
         """Make it with a tokenizer's own special tokens; without a mask token the unknown token hides."""
         hidden = tokenizer.mask_token_id if tokenizer.mask_token_id is not None else tokenizer.unk_token_id
-        kept = tuple(tokenizer.all_special_ids)
-        begins_word = _begins_word(tokenizer) if unit == "word" else None
-        return cls(share if hidden is not None else 0.0, int(hidden or 0), kept, begins_word)
+        return cls(share if hidden is not None else 0.0, int(hidden or 0), tuple(tokenizer.all_special_ids))
 
     def __call__(self, ids: torch.Tensor) -> torch.Tensor:
         """Return the token ids [B, L] with some of them hidden."""
         if not self.share:
             return ids
         kept = torch.isin(ids, torch.tensor(self.kept_ids, device=ids.device))
-        drawn = torch.rand(ids.shape, device=ids.device)
-        if self.begins_word is not None:
-            begins = self.begins_word.to(ids.device)[ids] | kept
-            begins[:, 0] = True
-            drawn = torch.gather(drawn, 1, begins.cumsum(1) - 1)  # one draw for all tokens of a word
-        return ids.masked_fill((drawn < self.share) & ~kept, self.hidden_id)
-
-
-def _begins_word(tokenizer: PreTrainedTokenizerBase) -> torch.Tensor:
-    """Which tokens begin a word: in WordPiece those without ##, in SentencePiece those with ▁.
-
-    Chinese is written without spaces: a SentencePiece token that begins with a character beyond ASCII is a word.
-    """
-    tokens = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
-    model = tokenizer.backend_tokenizer.model
-    if isinstance(model, WordPiece):
-        return torch.tensor([not token.startswith(model.continuing_subword_prefix) for token in tokens])
-    return torch.tensor([not token[:1].isascii() for token in tokens])
+        return ids.masked_fill((torch.rand(ids.shape, device=ids.device) < self.share) & ~kept, self.hidden_id)
 
 
 class LengthGroupedSampler(Sampler[int]):

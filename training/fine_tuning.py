@@ -30,13 +30,13 @@ from transformers.trainer_utils import get_last_checkpoint
 from catalog.taxonomy import Taxonomy
 from settings import TrainingSettings
 from training.averaging import WeightAverage
-from training.base import BaseModel
+from training.base import BaseModel, LearningRates
 from training.data import EncodedExamples, TokenDropout
 from training.errors import TrainingError
-from training.losses import ProductTaggingLoss, category_weights, prior_log_odds, tag_positive_weights
+from training.losses import ProductTaggingLoss, prior_log_odds
 from training.modeling_product_tagging import BertForProductTagging, ProductTaggingConfig
 from training.precision import computes_in_bf16
-from training.rates import LearningRates, learning_rates, least_steps
+from training.rates import learning_rates, least_steps
 from training.trainer import ProductTaggingTrainer, ProgressLines
 
 logger = logging.getLogger(__name__)
@@ -48,6 +48,9 @@ MIN_VALIDATION = 200
 MOST_EVALUATIONS = 12
 SAVE_STEPS = 500
 """An interrupted run loses at most so many steps."""
+WEIGHT_DECAY = 0.01
+WARM_UP_SHARE = 0.06
+"""Share of the steps in which the learning rate rises."""
 SHORT_TEXT = 128
 """Up to so many tokens attention in single steps is quicker on a CPU than PyTorch's fused one, whose way back takes a
 quarter of a training step. Beyond, the matrices of the single steps take too much memory."""
@@ -93,25 +96,19 @@ def fine_tune(
         fingerprint: a run goes on only where the former one in `directory` had the same.
 
     Raises:
-        TrainingError: The batch can't be shared among the processes, or a logger isn't installed.
+        TrainingError: `check_settings` says when.
     """
-    rates = learning_rates(settings, base.name)
+    check_settings(settings)
+    rates = learning_rates(settings, base.recipe)
     arguments = _arguments(
-        settings, rates, least_steps(settings, base.name), len(train), len(validation), directory, logs
+        settings, rates, least_steps(settings, base.recipe), len(train), len(validation), directory, logs
     )
     resume = _find_interrupted(directory, fingerprint, arguments)
     set_seed(settings.seed)
     model = build_model(settings, base, taxonomy, train)
     # On its device before the average is made of it: the two are blended at every step.
     torch.nn.Module.to(model, arguments.device)  # transformers' own `to` has no usable type
-    num_categories = len(taxonomy.category_ids)
-    loss = ProductTaggingLoss(
-        category_weights(train.labels, num_categories, settings.category_weight_cap),
-        tag_positive_weights(train.labels, settings.tag_positive_weight_cap),
-        settings.category_loss_weight,
-        settings.tag_loss_weight,
-    )
-    average = WeightAverage(model, settings.averaging_decay)
+    average = WeightAverage(model)
     evaluates = arguments.eval_strategy != "no"
     callbacks: list[TrainerCallback] = [ProgressLines(), _Saving()]
     if evaluates and settings.early_stopping_patience:
@@ -121,13 +118,13 @@ def fine_tune(
         args=arguments,
         train=train,
         validation=validation if evaluates else None,
-        loss=loss,
+        loss=ProductTaggingLoss(len(taxonomy.category_ids)),
         pad_token_id=int(tokenizer.pad_token_id),
         learning_rates={
             "classifier.": rates.head,
             WORD_EMBEDDINGS: rates.embeddings,
         },
-        token_dropout=TokenDropout.of(tokenizer, settings.token_dropout, settings.token_dropout_unit),
+        token_dropout=TokenDropout.of(tokenizer, settings.token_dropout),
         average=average,
         callbacks=callbacks,
     )
@@ -150,6 +147,36 @@ def fine_tune(
         "device": str(arguments.device),
     }
     return FineTuned(model.cpu(), list(state.log_history), facts)
+
+
+def check_settings(settings: TrainingSettings) -> None:
+    """Refuse what can't be done on this machine, before anything is made.
+
+    Raises:
+        TrainingError: The batch can't be shared among the processes, a logger isn't installed, or one process would
+            have to use several GPUs.
+    """
+    processes = _processes()
+    if settings.batch_size % processes:
+        raise TrainingError(
+            f"training.batch_size is {settings.batch_size}, which {processes} processes can't share evenly: "
+            f"make it a multiple of {processes}."
+        )
+    if settings.report_to == "wandb" and importlib.util.find_spec("wandb") is None:
+        raise TrainingError(
+            "training.report_to is wandb, which is not installed: `pip install wandb`, or set it to tensorboard."
+        )
+    gpus = torch.cuda.device_count()
+    if processes == 1 and gpus > 1:
+        # The Trainer would give each of them a whole batch, and the plan of steps would be wrong.
+        raise TrainingError(
+            f"This machine has {gpus} GPUs, and one process trains on one. Use all with "
+            f"`torchrun --nproc-per-node {gpus} -m training`, or one by setting CUDA_VISIBLE_DEVICES=0."
+        )
+
+
+def _processes() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def build_model(
@@ -176,7 +203,6 @@ def build_model(
     with torch.no_grad():
         model.classifier.weight.normal_(0.0, config.initializer_range)
         model.classifier.bias.copy_(torch.from_numpy(prior_log_odds(train.labels, config.num_categories)))
-    model.get_parameter(WORD_EMBEDDINGS).requires_grad = settings.embedding_learning_rate > 0
     return model
 
 
@@ -189,16 +215,7 @@ def _arguments(
     directory: Path,
     logs: Path,
 ) -> TrainingArguments:
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    if settings.batch_size % processes:
-        raise TrainingError(
-            f"training.batch_size is {settings.batch_size}, which {processes} processes can't share evenly: "
-            f"make it a multiple of {processes}."
-        )
-    if settings.report_to == "wandb" and importlib.util.find_spec("wandb") is None:
-        raise TrainingError(
-            "training.report_to is wandb, which is not installed: `pip install wandb`, or set it to tensorboard."
-        )
+    processes = _processes()
     steps_per_epoch = math.ceil(num_train / settings.batch_size)
     epochs = max(settings.epochs, math.ceil(min_steps / steps_per_epoch))
     steps = epochs * steps_per_epoch
@@ -211,8 +228,8 @@ def _arguments(
         per_device_eval_batch_size=64,
         num_train_epochs=epochs,
         learning_rate=rates.encoder,
-        weight_decay=settings.weight_decay,
-        warmup_ratio=settings.warmup_share,
+        weight_decay=WEIGHT_DECAY,
+        warmup_ratio=WARM_UP_SHARE,
         lr_scheduler_type="linear",
         eval_strategy="steps" if evaluates else "no",
         eval_steps=interval,
@@ -232,7 +249,7 @@ def _arguments(
         ddp_backend=None if torch.cuda.is_available() or processes == 1 else "gloo",
         ddp_find_unused_parameters=False,
         seed=settings.seed,
-        disable_tqdm=not sys.stderr.isatty(),
+        disable_tqdm=not sys.stderr.isatty() or int(os.environ.get("RANK", "0")) > 0,
     )
 
 

@@ -1,4 +1,4 @@
-"""The training loss: cross-entropy for the category, binary cross-entropy for the tags, weighted and summed."""
+"""The training loss: cross-entropy for the category, binary cross-entropy for the tags, summed."""
 
 from __future__ import annotations
 
@@ -8,30 +8,6 @@ import torch
 from torch.nn import functional
 
 from training.data import Labels
-
-
-def category_weights(labels: Labels, num_categories: int, cap: float) -> npt.NDArray[np.float32]:
-    """Inverse-frequency class weights [C], 1.0 for the average category and never more than `cap`.
-
-    w_c = min(cap, n / (C · n_c)), and a category without products weighs 1; cap = 1 leaves rare categories at 1 and
-    turns the weights off altogether.
-    """
-    if cap <= 1.0:
-        return np.ones(num_categories, dtype=np.float32)
-    counts = np.bincount(labels.category, minlength=num_categories)
-    weights = counts.sum() / (num_categories * np.maximum(counts, 1))
-    weights = np.where(counts > 0, np.minimum(weights, cap), 1.0)
-    return np.asarray(weights, dtype=np.float32)
-
-
-def tag_positive_weights(labels: Labels, cap: float) -> npt.NDArray[np.float32]:
-    """Weights [T] of a tag's positive examples: min(cap, √(negatives ÷ positives)), at least 1.
-
-    The square root, because full balancing makes the probabilities of rare tags many times too high.
-    """
-    positives = labels.tags.sum(axis=0)
-    ratio = np.sqrt((len(labels.tags) - positives) / np.maximum(positives, 1.0))
-    return np.asarray(np.clip(ratio, 1.0, cap), dtype=np.float32)
 
 
 def prior_log_odds(labels: Labels, num_categories: int) -> npt.NDArray[np.float32]:
@@ -47,27 +23,17 @@ def prior_log_odds(labels: Labels, num_categories: int) -> npt.NDArray[np.float3
 
 
 class ProductTaggingLoss:
-    """Weighted sum of the category loss and the tag loss over a batch.
+    """Sum of the category loss and the tag loss over a batch.
+
+    The tag loss is summed over the tags: a product carries few of them, and a mean over all would leave each with next
+    to no gradient.
 
     Args:
-        category_weights: class weights [C].
-        tag_positive_weights: weights of the tags' positives [T].
-        category_loss_weight: factor of the category loss.
-        tag_loss_weight: factor of the tag loss, which is summed over the tags: a product carries few of them, and a
-            mean over all would leave each with next to no gradient.
+        num_categories: C; the first C logits are the categories.
     """
 
-    def __init__(
-        self,
-        category_weights: npt.NDArray[np.float32],
-        tag_positive_weights: npt.NDArray[np.float32],
-        category_loss_weight: float = 1.0,
-        tag_loss_weight: float = 1.0,
-    ) -> None:
-        self._category_weights = torch.from_numpy(category_weights)
-        self._tag_positive_weights = torch.from_numpy(tag_positive_weights)
-        self._category_loss_weight = category_loss_weight
-        self._tag_loss_weight = tag_loss_weight
+    def __init__(self, num_categories: int) -> None:
+        self._num_categories = num_categories
 
     def __call__(
         self, logits: torch.Tensor, category: torch.Tensor, tags: torch.Tensor, weight: torch.Tensor
@@ -80,16 +46,10 @@ class ProductTaggingLoss:
             tags: 0.0 or 1.0 [B, T].
             weight: sample weights [B].
         """
-        num_categories = len(self._category_weights)
         logits = logits.float()
-        losses = self._category_loss_weight * functional.cross_entropy(
-            logits[:, :num_categories], category, weight=self._category_weights.to(logits.device), reduction="none"
-        )
+        losses = functional.cross_entropy(logits[:, : self._num_categories], category, reduction="none")
         if tags.shape[1]:
-            losses = losses + self._tag_loss_weight * functional.binary_cross_entropy_with_logits(
-                logits[:, num_categories:],
-                tags,
-                pos_weight=self._tag_positive_weights.to(logits.device),
-                reduction="none",
+            losses = losses + functional.binary_cross_entropy_with_logits(
+                logits[:, self._num_categories :], tags, reduction="none"
             ).sum(dim=1)
         return (losses * weight).sum() / weight.sum()

@@ -34,7 +34,7 @@ from training.checkpoint import digest_of, read_fingerprint, write_checkpoint
 from training.data import EncodedExamples, encode_labels
 from training.errors import TrainingError, full_disk_told
 from training.evaluation import Answers, confusion
-from training.fine_tuning import FineTuned, fine_tune
+from training.fine_tuning import FineTuned, check_settings, fine_tune
 from training.inference import predict_logits, probabilities_of
 from training.measurement import HELD_OUT, answers_of, baseline_answers, count_languages, data_facts, figures
 from training.modeling_product_tagging import BertForProductTagging
@@ -89,6 +89,7 @@ def train(settings: Settings, *, force: bool = False) -> Trained | None:
         CatalogError: another run trains in the same build directory.
     """
     catalog, target = settings.build_dir / "catalog", settings.build_dir / "checkpoint"
+    check_settings(settings.training)
     parts = {split: read_split(catalog, split) for split in SPLITS}
     plan = plan_base(settings.training, count_languages(parts["train"]))
     fingerprint = _fingerprint(settings, catalog, plan)

@@ -142,6 +142,8 @@ def test_a_file_that_is_named_has_to_be_there(tmp_path: Path) -> None:
         load_settings(tmp_path / "none.yaml")
 
 
-def test_a_seed_below_0_is_refused() -> None:
-    with pytest.raises(SettingsError, match=r"`catalog.seed` is -1: input should be greater than or equal to 0"):
-        load_settings(None, ["catalog.seed=-1"])
+@pytest.mark.parametrize("key", ["catalog.seed", "training.seed"])
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_the_sources_of_chance_do_not_take_is_refused(key: str, seed: int) -> None:
+    with pytest.raises(SettingsError, match=rf"`{key}` is {seed}: input should be"):
+        load_settings(None, [f"{key}={seed}"])

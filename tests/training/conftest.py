@@ -85,7 +85,6 @@ def settings_for(tmp_path: Path, tiny_base: Path) -> SettingsMaker:
             "pooling": "mean",
             "learning_rate": 1e-2,
             "head_learning_rate": 1e-2,
-            "embedding_learning_rate": 1e-2,
             "token_dropout": 0.0,
             "report_to": "none",
             **training,

@@ -9,9 +9,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
-from tokenizers.models import Unigram
-from transformers import PreTrainedTokenizerFast
 
 from catalog.prepared import Example
 from catalog.taxonomy import Label, Taxonomy
@@ -99,41 +96,10 @@ def test_every_number_of_processes_sees_the_same_effective_batches(processes: in
 
 def test_token_dropout_hides_the_share_it_is_told_and_no_special_token() -> None:
     tokenizer = resolve_base("english", 64).tokenizer(64)
-    dropout = TokenDropout.of(tokenizer, 0.25, "token")
+    dropout = TokenDropout.of(tokenizer, 0.25)
     ids = torch.tensor([[tokenizer.cls_token_id, *[2000] * 400, tokenizer.sep_token_id, tokenizer.pad_token_id]] * 5)
     torch.manual_seed(0)
     hidden = dropout(ids) == tokenizer.mask_token_id
     assert hidden[:, 1:-2].float().mean().item() == pytest.approx(0.25, abs=0.03)
     assert not hidden[:, [0, -2, -1]].any()
-    assert TokenDropout.of(tokenizer, 0.0, "token")(ids) is ids
-
-
-@pytest.mark.parametrize("unit", ["wordpiece", "sentencepiece"])
-def test_the_tokens_of_a_word_are_hidden_together_and_each_chinese_token_by_itself(unit: str) -> None:
-    if unit == "wordpiece":
-        tokenizer = resolve_base("english", 64).tokenizer(64)
-        tokens = ["[CLS]", "light", "##weight", "dress", "[SEP]", "[PAD]"]
-        words = [[1, 2], [3]]
-    else:
-        tokenizer = sentencepiece_tokenizer(["▁light", "weight", "▁dress", "▁", "连衣裙", "女"])
-        tokens = ["<s>", "▁light", "weight", "▁dress", "▁", "连衣裙", "女", "</s>", "<pad>"]
-        words = [[1, 2], [3], [4], [5], [6]]
-    ids = torch.tensor([tokenizer.convert_tokens_to_ids(tokens)] * 4000)
-    torch.manual_seed(0)
-    hidden = TokenDropout.of(tokenizer, 0.25, "word")(ids) != ids
-    for word in words:
-        assert hidden[:, word].float().mean().item() == pytest.approx(0.25, abs=0.03)
-        assert (hidden[:, word] == hidden[:, word[:1]]).all()
-    for word, other in pairwise(words):
-        both = (hidden[:, word[0]] & hidden[:, other[0]]).float().mean().item()
-        assert both == pytest.approx(0.0625, abs=0.02)  # each is drawn by itself
-    special = [place for place in range(len(tokens)) if place not in chain.from_iterable(words)]
-    assert not hidden[:, special].any()
-
-
-def sentencepiece_tokenizer(pieces: list[str]) -> PreTrainedTokenizerFast:
-    vocabulary = [(piece, 0.0) for piece in ("<s>", "<pad>", "</s>", "<unk>", *pieces, "<mask>")]
-    return PreTrainedTokenizerFast(
-        tokenizer_object=Tokenizer(Unigram(vocabulary, unk_id=3)),
-        bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>", mask_token="<mask>",
-    )  # fmt: skip
+    assert TokenDropout.of(tokenizer, 0.0)(ids) is ids

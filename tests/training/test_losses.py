@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from training.data import Labels
-from training.losses import ProductTaggingLoss, category_weights, prior_log_odds, tag_positive_weights
+from training.losses import ProductTaggingLoss, prior_log_odds
 
 
 def labels(categories: list[int], tags: list[list[int]]) -> Labels:
@@ -22,22 +22,6 @@ def labels(categories: list[int], tags: list[list[int]]) -> Labels:
 LABELS = labels([0] * 9 + [1], [[1, 0]] * 2 + [[0, 0]] * 8)
 
 
-def test_a_rare_category_weighs_more_but_not_more_than_the_cap() -> None:
-    assert category_weights(LABELS, 2, cap=10.0).tolist() == pytest.approx([10 / 18, 5.0])
-    assert category_weights(LABELS, 2, cap=3.0).tolist() == pytest.approx([10 / 18, 3.0])
-    assert category_weights(LABELS, 3, cap=10.0)[2] == 1.0
-
-
-def test_a_cap_of_one_turns_the_weights_off() -> None:
-    assert category_weights(LABELS, 2, cap=1.0).tolist() == [1.0, 1.0]
-    assert tag_positive_weights(LABELS, cap=1.0).tolist() == [1.0, 1.0]
-
-
-def test_a_rare_tags_positives_weigh_the_root_of_its_odds() -> None:
-    assert tag_positive_weights(LABELS, cap=100.0).tolist() == pytest.approx([2.0, 10**0.5])
-    assert tag_positive_weights(LABELS, cap=2.5).tolist() == pytest.approx([2.0, 2.5])
-
-
 def test_the_first_answer_of_a_new_head_is_the_frequency_of_each_label() -> None:
     bias = torch.from_numpy(prior_log_odds(LABELS, 2))
     assert bias[:2].softmax(dim=0).tolist() == pytest.approx([0.9, 0.1], abs=0.05)
@@ -45,16 +29,16 @@ def test_the_first_answer_of_a_new_head_is_the_frequency_of_each_label() -> None
 
 
 def test_the_loss_is_cross_entropy_plus_the_tags_binary_cross_entropies() -> None:
-    loss = ProductTaggingLoss(np.ones(2, np.float32), np.ones(1, np.float32), 1.0, 3.0)
+    loss = ProductTaggingLoss(2)
     logits = torch.tensor([[2.0, 0.0, 1.0]])
     category = -torch.log_softmax(torch.tensor([2.0, 0.0]), dim=0)[1]
     tag = -torch.log(torch.sigmoid(torch.tensor(1.0)))
     value = loss(logits, torch.tensor([1]), torch.tensor([[1.0]]), torch.tensor([1.0]))
-    assert float(value) == pytest.approx(float(category + 3.0 * tag), rel=1e-5)
+    assert float(value) == pytest.approx(float(category + tag), rel=1e-5)
 
 
 def test_a_product_of_twice_the_weight_counts_twice() -> None:
-    loss = ProductTaggingLoss(np.ones(2, np.float32), np.zeros(0, np.float32))
+    loss = ProductTaggingLoss(2)
     logits = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
     targets = torch.tensor([1, 0]), torch.zeros(2, 0)
     first, second = (

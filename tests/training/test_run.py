@@ -108,7 +108,7 @@ def in_chinese(parts: Mapping[str, Any]) -> dict[str, Any]:
 def test_a_catalogue_in_two_languages_trains_on_the_multilingual_base_and_says_why(
     settings_for: SettingsMaker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings = settings_for(base="auto", pooling="auto", epochs=3, learning_rate=1.5e-4, embedding_learning_rate=3e-4)
+    settings = settings_for(base="auto", pooling="auto", epochs=3, learning_rate=1.5e-4)
     write_catalog(settings.build_dir / "catalog", in_chinese(PARTS))
 
     with caplog.at_level("INFO"):
@@ -270,14 +270,31 @@ def test_two_processes_take_the_same_steps_as_one(settings_for: SettingsMaker) -
     assert run(settings).up_to_date, "the number of processes decides nothing"
 
 
-def test_a_batch_that_two_processes_can_not_share_is_refused(
+def test_a_batch_that_two_processes_can_not_share_is_refused_before_anything_is_made(
     settings_for: SettingsMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = settings_for(batch_size=15)
+    settings = settings_for(base="multilingual", batch_size=15)
     write_catalog(settings.build_dir / "catalog", PARTS)
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(TrainingError, match="15, which 2 processes can't share"):
         train(settings)
+    assert not (settings.build_dir / "base").exists()
+
+
+def test_several_gpus_and_one_process_are_refused_with_the_command_that_uses_them(
+    settings_for: SettingsMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
+    with pytest.raises(TrainingError, match=r"4 GPUs.*torchrun --nproc-per-node 4 -m training.*CUDA_VISIBLE_DEVICES=0"):
+        train(settings_for())
+
+
+def test_a_logger_that_is_not_installed_is_told_before_anything_is_made(
+    settings_for: SettingsMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(TrainingError, match="pip install wandb"):
+        train(settings_for(base="multilingual", report_to="wandb"))
 
 
 def test_a_catalogue_without_tags_gives_categories_alone(settings_for: SettingsMaker) -> None:
@@ -300,7 +317,7 @@ def test_a_catalogue_with_one_category_trains_its_tags(settings_for: SettingsMak
 
 
 def test_a_category_of_one_product_is_no_obstacle(settings_for: SettingsMaker) -> None:
-    settings = settings_for(category_weight_cap=5.0, tag_positive_weight_cap=5.0)
+    settings = settings_for()
     rare = {"id": "rare", "lang": "en", "text": "one car tyre", "category": "automotive", "tags": [], "weight": 1.0}
     write_catalog(settings.build_dir / "catalog", {**PARTS, "train": [*PARTS["train"], rare]})
     assert run(settings).metrics["test"]["category_accuracy"] > 0.9

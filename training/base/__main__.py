@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -13,9 +12,8 @@ import transformers
 
 from catalog.prepared import SPLITS, Example, read_split
 from settings import Settings, add_settings_options, load_settings
-from steps import ProductTaggerError
+from steps import run_command
 from training.base.builtin import AUTO, BUILT_IN
-from training.base.errors import BaseModelError
 from training.base.plan import plan_base, write_base
 from training.base.resolve import resolve_base
 
@@ -34,19 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, metavar="DIR", help="where it goes (default: base in the build directory)")
     parser.add_argument("--force", action="store_true", help="make it again even if nothing has changed")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     transformers.utils.logging.set_verbosity_error()  # it warns of what the base was trained for, and is not used
-    try:
+
+    def make() -> int:
         named = [f"training.base={options.name}"] if options.name else []
         settings = load_settings(options.config, [*options.set, *named])
         _make(settings, options.out or settings.build_dir / "base", options.force)
-    except KeyboardInterrupt:
-        print("\nInterrupted. What was there before stays.", file=sys.stderr)
-        return 130
-    except (BaseModelError, ProductTaggerError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+        return 0
+
+    return run_command(make, stopped="Stopped. What was there before stays.")
 
 
 def _make(settings: Settings, directory: Path, force: bool) -> None:

@@ -30,9 +30,7 @@ MULTILINGUAL_TOKENIZER = PackagedFile(
     sha256="0b44a9d7b51c3c62626640cda0e2c2f70fdacdc25bbbd68038369d14ebdf4c39",
 )
 """Its tokenizer (MIT): Unigram, that of XLM-R."""
-MULTILINGUAL_LAYERS = (0, 2, 4, 6, 8, 10)
-"""Every second layer: half the price of all twelve (docs/experiments/multilingual-base.md has the accuracy)."""
-MULTILINGUAL_VOCABULARY = 32_000
+MULTILINGUAL_POSITIONS = 512
 MULTILINGUAL_SPECIAL_TOKENS = {
     "bos_token": "<s>",
     "cls_token": "<s>",

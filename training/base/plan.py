@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import tokenizers
-import transformers
-
 from settings import TrainingSettings
-from steps import staged_directory
+from steps import Step, code_digest, file_digest, locked, versions
 from training.base.builtin import (
     AUTO,
     MULTILINGUAL,
-    MULTILINGUAL_LAYERS,
+    MULTILINGUAL_POSITIONS,
     MULTILINGUAL_TOKENIZER,
-    MULTILINGUAL_VOCABULARY,
     MULTILINGUAL_WEIGHTS,
 )
 from training.base.choice import choose_base
 from training.base.healing import Healing
-from training.base.packages import waited_lock
-from training.base.resolve import BaseModel, resolve_base
+from training.base.recipe import MULTILINGUAL_MINILM, Recipe
+from training.base.resolve import BaseModel, check_length, resolve_base
 from training.base.writing import write_multilingual, write_pruned
-from training.checkpoint import digest_of
 
 logger = logging.getLogger(__name__)
-
-STAMP = "made-from.json"
 
 Texts = Mapping[str, Sequence[str]]
 """Part of the catalogue → its texts: all decide which pieces are kept, and those of `train` heal what was cut."""
@@ -45,21 +37,25 @@ class BasePlan:
     Attributes:
         name: `english`, `multilingual`, a hub id or a local directory.
         reason: why this one, one sentence.
+        recipe: how such a base is prepared.
         layers: the layers to keep; None: all.
         vocabulary: pieces to keep; None: all.
         healing_steps: how long it learns, where layers are left out, to do without them.
+        precision: in which numbers it computes while it learns.
     """
 
     name: str
     reason: str
+    recipe: Recipe
     layers: tuple[int, ...] | None
     vocabulary: int | None
     healing_steps: int
+    precision: str = "auto"
 
     @property
     def is_made(self) -> bool:
         """Whether training needs a directory of its own for it, instead of taking the base from where it lies."""
-        return self.name == MULTILINGUAL or self.layers is not None or self.vocabulary is not None
+        return self.name == MULTILINGUAL or self.layers is not None or self.vocabulary is not None or self.recipe.levels
 
     @property
     def needs_texts(self) -> bool:
@@ -69,7 +65,7 @@ class BasePlan:
     @property
     def learns(self) -> bool:
         """Whether the texts of the training products change its weights."""
-        return self.name == MULTILINGUAL or self.healing_steps > 0
+        return self.recipe.levels or self.healing_steps > 0
 
     def fingerprint(self) -> dict[str, Any]:
         """Return what decides which base comes out, besides the catalogue's texts and the code.
@@ -82,12 +78,13 @@ class BasePlan:
         else:
             source = resolve_base(self.name, 1).source
             files = sorted([*Path(source).glob("*.safetensors"), *Path(source).glob("tokenizer.json")])
-            origin = [digest_of(file) for file in files] or [source]
+            origin = [file_digest(file) for file in files] or [source]
         return {
             "origin": origin,
             "layers": self.layers and list(self.layers),
             "vocabulary": self.vocabulary,
             "healing_steps": self.healing_steps,
+            "precision": self.precision if self.healing_steps else None,
         }
 
 
@@ -97,20 +94,26 @@ def plan_base(settings: TrainingSettings, languages: Mapping[str, int]) -> BaseP
     Args:
         settings: those of the base are used.
         languages: language code → number of training products; decides where `base` is `auto`.
+
+    Raises:
+        BaseModelError: the base can't be found or loaded, or has too few positions for `max_length`.
     """
     name, reason = settings.base, "training.base names it."
     if name == AUTO:
         name, reason = choose_base(languages)
-    default_layers, default_vocabulary = None, None
     if name == MULTILINGUAL:
-        default_layers, default_vocabulary = MULTILINGUAL_LAYERS, MULTILINGUAL_VOCABULARY
-    layers: tuple[int, ...] | None = default_layers
+        check_length(settings.max_length, name, MULTILINGUAL_POSITIONS)
+        recipe = MULTILINGUAL_MINILM
+    else:
+        recipe = resolve_base(name, settings.max_length).recipe
+    layers = recipe.layers
     if settings.base_layers != "auto":
         layers = None if settings.base_layers == "all" else tuple(settings.base_layers)
-    vocabulary: int | None = default_vocabulary
+    vocabulary = recipe.vocabulary
     if settings.base_vocabulary != "auto":
         vocabulary = None if settings.base_vocabulary == "all" else settings.base_vocabulary
-    return BasePlan(name, reason, layers, vocabulary, settings.base_healing_steps if layers is not None else 0)
+    healing_steps = recipe.healing_steps if layers is not None else 0
+    return BasePlan(name, reason, recipe, layers, vocabulary, healing_steps, settings.precision)
 
 
 def find_or_make_base(plan: BasePlan, texts: Texts, directory: Path, max_length: int) -> BaseModel:
@@ -126,7 +129,7 @@ def find_or_make_base(plan: BasePlan, texts: Texts, directory: Path, max_length:
 
     Raises:
         BaseModelError: the base can't be found, fetched, loaded or pruned, or has too few positions.
-        CatalogError: the directory is being written by another program.
+        Busy: the directory is being written by another program.
     """
     if plan.is_made:
         write_base(plan, texts, directory)
@@ -150,36 +153,32 @@ def write_base(plan: BasePlan, texts: Texts, directory: Path, *, force: bool = F
 
     Raises:
         BaseModelError: the base can't be found, fetched, loaded or pruned.
-        CatalogError: the directory is being written by another program.
+        Busy: the directory is being written by another program.
     """
     all_texts = [text for part in texts.values() for text in part]
-    healing = Healing(plan.healing_steps, texts.get("train", ()))
-    stamp = {
-        "name": plan.name,
-        **plan.fingerprint(),
-        "texts": None if plan.vocabulary is None else _digest_of_texts(all_texts),
-        "learnt_from": _digest_of_texts(healing.texts) if plan.learns else None,
-        "code": _digest_of_code(),
-        "versions": {"tokenizers": tokenizers.__version__, "transformers": transformers.__version__},
-    }
-    with waited_lock(directory):
-        if not force and _read_stamp(directory) == stamp:
+    healing = Healing(plan.healing_steps, texts.get("train", ()), plan.precision)
+    step = Step(
+        "The base",
+        directory,
+        {
+            "the base": {"name": plan.name, **plan.fingerprint()},
+            "the catalogue's texts": None if plan.vocabulary is None else _digest_of_texts(all_texts),
+            "the training products' texts": _digest_of_texts(healing.texts) if plan.learns else None,
+            "the code": code_digest("training.base.writing"),
+            "the versions": versions(("tokenizers", "torch", "transformers")),
+        },
+    )
+    # Of several processes one makes it. The step's own lock does not wait.
+    with locked(directory.with_name(f"{directory.name}.processes"), timeout_s=-1):
+        if not step.is_due(force=force):
             return False
-        logger.info("Making the base %s in %s.", plan.name, directory)
-        with staged_directory(directory) as staging:
+        with step.making() as staging:
             if plan.name == MULTILINGUAL:
                 write_multilingual(staging, all_texts, plan.layers, plan.vocabulary, healing)
             else:
-                write_pruned(staging, resolve_base(plan.name, 1), all_texts, plan.layers, plan.vocabulary, healing)
-            (staging / STAMP).write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
+                base = resolve_base(plan.name, 1)
+                write_pruned(staging, base, all_texts, plan.layers, plan.vocabulary, healing, plan.recipe.levels)
     return True
-
-
-def _read_stamp(directory: Path) -> Any:
-    try:
-        return json.loads((directory / STAMP).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
 
 
 def _digest_of_texts(texts: Sequence[str]) -> str:
@@ -187,7 +186,3 @@ def _digest_of_texts(texts: Sequence[str]) -> str:
     for text in texts:
         digest.update(text.encode("utf-8", "replace") + b"\n")
     return digest.hexdigest()
-
-
-def _digest_of_code() -> str:
-    return digest_of(*sorted(Path(__file__).parent.glob("*.py")))

@@ -13,6 +13,7 @@ from transformers.utils.hub import cached_file
 
 from training.base.builtin import AUTO, BUILT_IN, ENGLISH, english_directory
 from training.base.errors import BaseModelError
+from training.base.recipe import Recipe, recipe_of
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ class BaseModel:
         pooling: how sentence vectors were pooled when it was trained, the default for fine-tuning.
         layers: number of encoder layers.
         pieces: number of token ids.
+        recipe: how it is prepared and fine-tuned.
         reason: why it is the base, one sentence.
     """
 
@@ -38,6 +40,7 @@ class BaseModel:
     pooling: Literal["mean", "cls"]
     layers: int
     pieces: int
+    recipe: Recipe
     reason: str = "training.base names it."
 
     def tokenizer(self, max_length: int) -> PreTrainedTokenizerBase:
@@ -82,15 +85,24 @@ def resolve_base(name: str, max_length: int, source: str | None = None) -> BaseM
         raise BaseModelError(
             f"training.base: {name} is a {config.model_type!r} model; this project fine-tunes models of type 'bert'."
         )
-    if max_length > config.max_position_embeddings:
-        raise BaseModelError(
-            f"training.max_length is {max_length}, but {name} has {config.max_position_embeddings} positions: lower it."
-        )
-    return BaseModel(name, source, _pooling_of(source), config.num_hidden_layers, config.vocab_size)
+    check_length(max_length, name, config.max_position_embeddings)
+    recipe = recipe_of(config, source)
+    pooling = _pooling_of(source) or recipe.pooling
+    return BaseModel(name, source, pooling, config.num_hidden_layers, config.vocab_size, recipe)
 
 
-def _pooling_of(source: str) -> Literal["mean", "cls"]:
-    """Read how a sentence-transformers base pools; other BERTs speak through [CLS]."""
+def check_length(max_length: int, name: str, positions: int) -> None:
+    """Refuse texts that are longer than a base has positions for.
+
+    Raises:
+        BaseModelError: They are.
+    """
+    if max_length > positions:
+        raise BaseModelError(f"training.max_length is {max_length}, but {name} has {positions} positions: lower it.")
+
+
+def _pooling_of(source: str) -> Literal["mean", "cls"] | None:
+    """Read how a sentence-transformers base pools; None where the base does not say."""
     file = cached_file(
         source,
         POOLING_FILE.as_posix(),
@@ -99,5 +111,5 @@ def _pooling_of(source: str) -> Literal["mean", "cls"]:
         _raise_exceptions_for_connection_errors=False,
     )
     if file is None:
-        return "cls"
+        return None
     return "mean" if json.loads(Path(file).read_text(encoding="utf-8")).get("pooling_mode_mean_tokens") else "cls"

@@ -68,6 +68,7 @@ def write_pruned(
     layers: Sequence[int] | None,
     vocabulary: int | None,
     healing: Healing,
+    levels: bool,
 ) -> None:
     """Fill an empty directory with a base that is there already, pruned.
 
@@ -78,6 +79,7 @@ def write_pruned(
         layers: numbers of the layers to keep; None keeps all.
         vocabulary: pieces to keep, more where the texts need more; None keeps all.
         healing: what follows where layers are left out.
+        levels: whether its vectors are levelled.
 
     Raises:
         BaseModelError: the base has no weights or fast tokenizer, its tokenizer's kind can't be pruned, or there is
@@ -103,6 +105,8 @@ def write_pruned(
     whole, encoder = encoder, _with_layers(encoder, kept_layers)
     if healing and len(kept_layers) < whole.config.num_hidden_layers:
         heal(encoder, whole, tokenizer, encoder.config.pad_token_id or 0, healing)
+    if levels:
+        level(encoder, healing.texts, tokenizer, encoder.config.pad_token_id or 0)
     _write(directory, encoder, tokenizer, special, encoder.config.max_position_embeddings, base.pooling)
 
 

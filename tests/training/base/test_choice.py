@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from settings import TrainingSettings
@@ -34,12 +36,12 @@ def test_a_base_that_is_named_is_taken_whatever_the_catalogue_speaks() -> None:
     assert (plan.name, plan.reason, plan.is_made) == ("english", "training.base names it.", False)
 
 
-def test_only_the_multilingual_base_is_pruned_without_being_asked() -> None:
+def test_only_the_multilingual_base_is_pruned_without_being_asked(tiny_base: Path) -> None:
     assert plan_base(TrainingSettings(base="multilingual"), {}).layers == (0, 2, 4, 6, 8, 10)
     assert plan_base(TrainingSettings(base="multilingual"), {}).vocabulary == 32_000
-    assert not plan_base(TrainingSettings(base="some/hub-id"), {}).is_made
-    asked = plan_base(TrainingSettings(base="some/hub-id", base_layers=[0, 3], base_vocabulary=9000), {})
-    assert (asked.is_made, asked.layers, asked.vocabulary) == (True, (0, 3), 9000)
+    assert not plan_base(TrainingSettings(base=str(tiny_base), max_length=64), {}).is_made
+    asked = plan_base(TrainingSettings(base=str(tiny_base), base_layers=[1], base_vocabulary=9000, max_length=64), {})
+    assert (asked.is_made, asked.layers, asked.vocabulary) == (True, (1,), 9000)
     whole = plan_base(TrainingSettings(base="multilingual", base_layers="all", base_vocabulary="all"), {})
     assert (whole.is_made, whole.layers, whole.vocabulary) == (True, None, None)
 

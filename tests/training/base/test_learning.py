@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
@@ -30,8 +30,8 @@ def text_vectors(source: str | Path, texts: list[str]) -> torch.Tensor:
 
 def made(tiny_base: Path, directory: Path, steps: int, texts: list[str] = TEXTS) -> str:
     """The directory of the tiny base without its first layer."""
-    settings = TrainingSettings(base=str(tiny_base), base_layers=[1], base_healing_steps=steps)
-    return find_or_make_base(plan_base(settings, {}), {"train": texts}, directory, 64).source
+    plan = plan_base(TrainingSettings(base=str(tiny_base), base_layers=[1], max_length=64), {})
+    return find_or_make_base(replace(plan, healing_steps=steps), {"train": texts}, directory, 64).source
 
 
 def test_a_healed_base_gives_nearly_the_vectors_of_the_whole_one(tiny_base: Path, tmp_path: Path) -> None:
@@ -53,9 +53,8 @@ def test_the_same_texts_heal_to_the_same_base_and_others_make_it_again(tiny_base
     assert not torch.equal(first, other)
 
 
-@pytest.mark.parametrize("steps", [0, 5])
-def test_a_base_that_keeps_its_layers_learns_nothing(tiny_base: Path, tmp_path: Path, steps: int) -> None:
-    settings = TrainingSettings(base=str(tiny_base), base_vocabulary=1, base_healing_steps=steps)
+def test_a_base_that_keeps_its_layers_learns_nothing(tiny_base: Path, tmp_path: Path) -> None:
+    settings = TrainingSettings(base=str(tiny_base), base_vocabulary=1, max_length=64)
     base = find_or_make_base(plan_base(settings, {}), {"train": TEXTS}, tmp_path / "base", 64)
     assert torch.equal(text_vectors(base.source, TEXTS[:3]), text_vectors(tiny_base, TEXTS[:3]))
 
@@ -76,3 +75,16 @@ def test_levelled_vectors_have_mean_zero_and_spread_one_and_few_texts_change_not
     vectors = text_vectors(tmp_path, TEXTS)
     assert vectors.mean(dim=0).abs().max() < 0.1
     assert (vectors.std(dim=0) - 1.0).abs().max() < 0.1
+
+
+def test_healing_computes_in_the_numbers_that_the_settings_name(tiny_base: Path, tmp_path: Path) -> None:
+    found = []
+    for precision in ("fp32", "bf16"):
+        settings = TrainingSettings.model_validate(
+            {"base": str(tiny_base), "base_layers": [1], "max_length": 64, "precision": precision}
+        )
+        plan = replace(plan_base(settings, {}), healing_steps=3)
+        base = find_or_make_base(plan, {"train": TEXTS}, tmp_path / "base", 64)
+        found.append(text_vectors(base.source, UNSEEN))
+    assert not torch.equal(found[0], found[1]), "another precision heals to another base"
+    assert torch.allclose(found[0], found[1], atol=0.1)

@@ -65,7 +65,7 @@ def test_a_second_time_nothing_is_made_and_another_catalogue_makes_it_again(tmp_
 
 
 def test_a_pruned_base_answers_the_catalogues_texts_as_the_whole_one(tiny_base: Path, tmp_path: Path) -> None:
-    plan = plan_base(TrainingSettings(base=str(tiny_base), base_vocabulary=1), {})
+    plan = plan_base(TrainingSettings(base=str(tiny_base), base_vocabulary=1, max_length=64), {})
     pruned = find_or_make_base(plan, {"train": TEXTS}, tmp_path / "base", 64)
     assert pruned.pieces < 30_522
     for whole, own in zip(vectors(resolve_base(str(tiny_base), 64), TEXTS), vectors(pruned, TEXTS), strict=True):
@@ -73,7 +73,7 @@ def test_a_pruned_base_answers_the_catalogues_texts_as_the_whole_one(tiny_base: 
 
 
 def test_layers_are_kept_by_their_numbers(tiny_base: Path, tmp_path: Path) -> None:
-    plan = plan_base(TrainingSettings(base=str(tiny_base), base_layers=[1]), {})
+    plan = plan_base(TrainingSettings(base=str(tiny_base), base_layers=[1], max_length=64), {})
     base = find_or_make_base(plan, {"train": TEXTS}, tmp_path / "base", 64)
     assert (base.layers, base.pieces, base.pooling) == (1, 30_522, "cls")
     whole, kept = (AutoModel.from_pretrained(place).encoder.layer for place in (tiny_base, base.source))
@@ -82,16 +82,19 @@ def test_layers_are_kept_by_their_numbers(tiny_base: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("layers", [[], [1, 0], [0, 0], [2]])
 def test_layers_that_are_not_there_are_refused(tiny_base: Path, tmp_path: Path, layers: list[int]) -> None:
-    plan = plan_base(TrainingSettings(base=str(tiny_base), base_layers=layers), {})
+    plan = plan_base(TrainingSettings(base=str(tiny_base), base_layers=layers, max_length=64), {})
     with pytest.raises(BaseModelError, match=r"training.base_layers is .*0 to 1, in ascending order"):
         find_or_make_base(plan, {"train": TEXTS}, tmp_path / "base", 64)
     assert not (tmp_path / "base").exists()
 
 
-def test_a_length_beyond_the_made_bases_positions_is_refused(tmp_path: Path) -> None:
-    plan = plan_base(TrainingSettings(base="multilingual"), {})
+def test_a_length_beyond_the_bases_positions_is_refused_before_anything_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with pytest.raises(BaseModelError, match=r"max_length is 513, but multilingual has 512 positions"):
-        find_or_make_base(plan, {"train": TEXTS}, tmp_path / "base", 513)
+        plan_base(TrainingSettings(base="multilingual", max_length=513), {})
+    assert not (tmp_path / "cache").exists()
 
 
 @pytest.fixture
@@ -110,7 +113,8 @@ def hub(tmp_path: Path, tiny_base: Path) -> dict[str, str]:
 def test_a_model_of_the_hub_is_pruned_when_asked(hub: dict[str, str], tmp_path: Path) -> None:
     write_catalog(tmp_path / "build" / "catalog", {"train": make_products(30)})
     command = [sys.executable, "-m", "training.base", "shop/tiny-bert", "--set", f"build_dir={tmp_path / 'build'}"]
-    command += ["--set", "training.base_vocabulary=2000", "--out", str(tmp_path / "out")]
+    command += ["--set", "training.base_vocabulary=2000", "--set", "training.max_length=64"]
+    command += ["--out", str(tmp_path / "out")]
     told = subprocess.run(command, cwd=ROOT, env=hub, capture_output=True, text=True, check=True).stdout
     assert "2,000 pieces, mean pooling" in told
     base = resolve_base(str(tmp_path / "out"), 64)
@@ -139,4 +143,4 @@ def test_tokens_of_the_made_base_are_those_of_the_whole_one(tmp_path: Path) -> N
     tokenizer = base.tokenizer(96)
     counts = Counter(len(ids) for ids in tokenizer(TEXTS)["input_ids"])
     assert counts.total() == 3 and tokenizer.unk_token_id not in np.concatenate(tokenizer(TEXTS)["input_ids"])
-    assert json.loads((tmp_path / "base" / "made-from.json").read_text())["vocabulary"] == 1
+    assert json.loads((tmp_path / "base" / "made-from.json").read_text())["inputs"]["the base"]["vocabulary"] == 1
