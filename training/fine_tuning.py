@@ -118,7 +118,7 @@ def fine_tune(
         args=arguments,
         train=train,
         validation=validation if evaluates else None,
-        loss=ProductTaggingLoss(len(taxonomy.category_ids)),
+        loss=ProductTaggingLoss(taxonomy.layout),
         pad_token_id=int(tokenizer.pad_token_id),
         learning_rates={
             "classifier.": rates.head,
@@ -187,7 +187,6 @@ def build_model(
     config = ProductTaggingConfig.from_pretrained(
         base.source,
         pooling=base.pooling if settings.pooling == "auto" else settings.pooling,
-        num_categories=len(taxonomy.category_ids),
         num_labels=len(labels),
         id2label=dict(enumerate(labels)),
         label2id={label: number for number, label in enumerate(labels)},
@@ -202,7 +201,7 @@ def build_model(
     )
     with torch.no_grad():
         model.classifier.weight.normal_(0.0, config.initializer_range)
-        model.classifier.bias.copy_(torch.from_numpy(prior_log_odds(train.labels, config.num_categories)))
+        model.classifier.bias.copy_(torch.from_numpy(prior_log_odds(train.labels, taxonomy.layout)))
     return model
 
 

@@ -7,19 +7,22 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
+from catalog.heads import CATEGORY, TAG, Layout
 from training.data import Labels
 
 
-def prior_log_odds(labels: Labels, num_categories: int) -> npt.NDArray[np.float32]:
+def prior_log_odds(labels: Labels, layout: Layout) -> npt.NDArray[np.float32]:
     """Bias [C + T] that makes an untrained head answer the training frequencies.
 
     Without it the rare tags' logits need most of an epoch to come down from probability 0.5.
     """
-    rows = max(len(labels.category), 1)
+    rows, num_categories = max(len(labels.category), 1), len(layout.labels[CATEGORY])
     category_share = (np.bincount(labels.category, minlength=num_categories) + 0.5) / (rows + 0.5 * num_categories)
     tag_share = (labels.tags.sum(axis=0) + 0.5) / (rows + 1.0)
-    log_odds = np.concatenate([np.log(category_share), np.log(tag_share / (1.0 - tag_share))])
-    return np.asarray(log_odds, dtype=np.float32)
+    log_odds = np.zeros(layout.width, dtype=np.float32)
+    log_odds[layout.columns(CATEGORY)] = np.log(category_share)
+    log_odds[layout.columns(TAG)] = np.log(tag_share / (1.0 - tag_share))
+    return log_odds
 
 
 class ProductTaggingLoss:
@@ -29,11 +32,11 @@ class ProductTaggingLoss:
     to no gradient.
 
     Args:
-        num_categories: C; the first C logits are the categories.
+        layout: The columns of the logits.
     """
 
-    def __init__(self, num_categories: int) -> None:
-        self._num_categories = num_categories
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
 
     def __call__(
         self, logits: torch.Tensor, category: torch.Tensor, tags: torch.Tensor, weight: torch.Tensor
@@ -47,9 +50,9 @@ class ProductTaggingLoss:
             weight: sample weights [B].
         """
         logits = logits.float()
-        losses = functional.cross_entropy(logits[:, : self._num_categories], category, reduction="none")
+        losses = functional.cross_entropy(logits[:, self.layout.columns(CATEGORY)], category, reduction="none")
         if tags.shape[1]:
             losses = losses + functional.binary_cross_entropy_with_logits(
-                logits[:, self._num_categories :], tags, reduction="none"
+                logits[:, self.layout.columns(TAG)], tags, reduction="none"
             ).sum(dim=1)
         return (losses * weight).sum() / weight.sum()

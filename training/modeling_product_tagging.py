@@ -15,23 +15,21 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 
 class ProductTaggingConfig(BertConfig):
-    """A BertConfig that also says how tokens are pooled, how many logits are categories, and how many rows pairs have.
+    """A BertConfig that also says how tokens are pooled, and how many rows pairs of tokens have.
 
     Args:
         pooling: `mean` (of the token vectors under the attention mask) or `cls` (the first token's vector).
-        num_categories: the first C logits are the categories; the rest of `num_labels` are the tags.
         ngram_buckets: rows of the n-gram table that pairs of tokens share; 0: there is no such table.
         classifier_dropout: dropout probability on the pooled vector.
     """
 
     model_type = "bert"
 
-    def __init__(self, pooling: str = "mean", num_categories: int = 2, ngram_buckets: int = 0, **kwargs: Any) -> None:
+    def __init__(self, pooling: str = "mean", ngram_buckets: int = 0, **kwargs: Any) -> None:
         if pooling not in ("mean", "cls"):
             raise ValueError(f"pooling is {pooling!r}; it must be 'mean' or 'cls'.")
         super().__init__(**kwargs)
         self.pooling = pooling
-        self.num_categories = num_categories
         self.ngram_buckets = ngram_buckets
 
 
@@ -113,7 +111,9 @@ class BertForProductTagging(BertPreTrainedModel):
         inputs_embeds: torch.Tensor | None = None,
         **kwargs: Any,
     ) -> SequenceClassifierOutput:
-        """Return logits [batch, C + T] (float): C category logits for a softmax, T tag logits for one sigmoid each.
+        """Return logits [batch, C + T] (float): `id2label` names the columns.
+
+        Those of `category/…` are for a softmax, those of `tag/…` for a sigmoid each.
 
         Args:
             input_ids: token ids [batch, length], int64.

@@ -10,7 +10,6 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from scipy.special import expit
 from torch.utils.data import Dataset, Sampler
 from transformers import (
     EvalPrediction,
@@ -23,10 +22,12 @@ from transformers import (
     TrainingArguments,
 )
 
+from catalog.heads import CATEGORY, TAG, Layout
 from catalog.thresholds import best_common_threshold
 from training.averaging import WeightAverage
 from training.data import EncodedExamples, LengthGroupedSampler, PaddingCollator, TokenDropout
 from training.evaluation import category_macro_f1, micro_f1
+from training.inference import probabilities_of
 from training.losses import ProductTaggingLoss
 
 logger = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ class ProductTaggingTrainer(Trainer):
             train_dataset=train,
             eval_dataset=validation,
             data_collator=PaddingCollator(pad_token_id),
-            compute_metrics=ValidationMetrics(model.config.num_categories),
+            compute_metrics=ValidationMetrics(loss.layout),
             callbacks=[average, _EpochOrder(self._sampler), *callbacks],
         )
         self.remove_callback(PrinterCallback)  # it prints dictionaries
@@ -163,22 +164,22 @@ class ValidationMetrics:
     alone.
     """
 
-    def __init__(self, num_categories: int) -> None:
-        self._num_categories = num_categories
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
 
     def __call__(self, prediction: EvalPrediction) -> dict[str, float]:
         """Return the figures of logits float [N, C + T] against the targets of `TARGETS`."""
         logits = np.asarray(prediction.predictions, dtype=np.float32)
         category, targets, _ = cast("tuple[Any, ...]", prediction.label_ids)
         tags = np.asarray(targets) > 0.5
-        answered = logits[:, : self._num_categories].argmax(axis=1)
+        answered = logits[:, self._layout.columns(CATEGORY)].argmax(axis=1)
         figures = {
             "category_accuracy": float((answered == category).mean()),
             "category_macro_f1": category_macro_f1(category, answered),
         }
         figures["score"] = figures["category_macro_f1"]
         if tags.any():
-            probabilities = expit(logits[:, self._num_categories :])
+            probabilities = probabilities_of(logits, self._layout)[:, self._layout.columns(TAG)]
             figures["tag_micro_f1"] = micro_f1(tags, probabilities >= best_common_threshold(probabilities, tags))
             figures["score"] = (figures["category_macro_f1"] + figures["tag_micro_f1"]) / 2
         return figures

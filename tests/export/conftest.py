@@ -109,7 +109,6 @@ def write_checkpoint(
     names = [*(f"category/{c}" for c in taxonomy.category_ids), *(f"tag/{t}" for t in taxonomy.tag_ids)]
     config = ProductTaggingConfig(
         pooling="mean",
-        num_categories=len(taxonomy.category_ids),
         id2label=dict(enumerate(names)),
         label2id={name: number for number, name in enumerate(names)},
         vocab_size=len(tokenizer),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from catalog.heads import CATEGORY, TAG, Layout
 from training.data import Labels
 from training.losses import ProductTaggingLoss, prior_log_odds
 
@@ -19,17 +20,18 @@ def labels(categories: list[int], tags: list[list[int]]) -> Labels:
     )
 
 
+LAYOUT = Layout({CATEGORY: ("a", "b"), TAG: ("x", "y")})
 LABELS = labels([0] * 9 + [1], [[1, 0]] * 2 + [[0, 0]] * 8)
 
 
 def test_the_first_answer_of_a_new_head_is_the_frequency_of_each_label() -> None:
-    bias = torch.from_numpy(prior_log_odds(LABELS, 2))
+    bias = torch.from_numpy(prior_log_odds(LABELS, LAYOUT))
     assert bias[:2].softmax(dim=0).tolist() == pytest.approx([0.9, 0.1], abs=0.05)
     assert bias[2:].sigmoid().tolist() == pytest.approx([0.2, 0.0], abs=0.05)
 
 
 def test_the_loss_is_cross_entropy_plus_the_tags_binary_cross_entropies() -> None:
-    loss = ProductTaggingLoss(2)
+    loss = ProductTaggingLoss(Layout({CATEGORY: ("a", "b"), TAG: ("x",)}))
     logits = torch.tensor([[2.0, 0.0, 1.0]])
     category = -torch.log_softmax(torch.tensor([2.0, 0.0]), dim=0)[1]
     tag = -torch.log(torch.sigmoid(torch.tensor(1.0)))
@@ -38,7 +40,7 @@ def test_the_loss_is_cross_entropy_plus_the_tags_binary_cross_entropies() -> Non
 
 
 def test_a_product_of_twice_the_weight_counts_twice() -> None:
-    loss = ProductTaggingLoss(2)
+    loss = ProductTaggingLoss(Layout({CATEGORY: ("a", "b"), TAG: ()}))
     logits = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
     targets = torch.tensor([1, 0]), torch.zeros(2, 0)
     first, second = (

@@ -17,7 +17,6 @@ def tiny(pooling: str = "mean") -> BertForProductTagging:
     torch.manual_seed(0)
     config = ProductTaggingConfig(
         pooling=pooling,
-        num_categories=2,
         num_labels=5,
         vocab_size=50,
         hidden_size=16,
@@ -103,4 +102,4 @@ def test_a_saved_model_loads_where_this_project_is_not_installed(tmp_path: Path,
 def test_the_configuration_keeps_pooling_and_categories(tmp_path: Path) -> None:
     tiny("cls").save_pretrained(tmp_path)
     loaded = AutoModelForSequenceClassification.from_pretrained(tmp_path, trust_remote_code=True)
-    assert (loaded.config.pooling, loaded.config.num_categories, loaded.config.num_labels) == ("cls", 2, 5)
+    assert (loaded.config.pooling, loaded.config.num_labels) == ("cls", 5)

@@ -43,7 +43,7 @@ def test_the_model_answers_its_own_logits_and_the_table_s_times_their_factors(
     examples: EncodedExamples, tiny_base: Path
 ) -> None:
     torch.manual_seed(0)
-    config = ProductTaggingConfig.from_pretrained(tiny_base, num_categories=3, num_labels=6)
+    config = ProductTaggingConfig.from_pretrained(tiny_base, num_labels=6)
     model = BertForProductTagging.from_pretrained(tiny_base, config=config)
     alone = predict_logits(model, examples, pad_token_id=0)
     ngrams = fit_ngrams(examples, 3, 30522, BUCKETS_HERE, seed=13)
