@@ -9,16 +9,16 @@ import sys
 import time
 from collections.abc import Sequence
 
-from export.errors import ExportError, Incomplete
+from export.errors import Incomplete
 from settings import add_settings_options, load_settings
-from steps import ProductTaggerError
+from steps import run_command
 
 INCOMPLETE = 3
 """Exit status where all that this machine can do for a target is done, and a release needs another machine."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the export; return the process's exit status."""
+    """Runs the export; returns the process's exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m export",
         description="From build/checkpoint to a release in build/releases: ONNX graph, engine, parity gate.",
@@ -31,38 +31,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="cpu: INT8 for any machine; gpu: a TensorRT plan (default: the environment's TARGET, or cpu)",
     )
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("export").setLevel(logging.INFO)
-    try:
-        settings = load_settings(options.config, options.set)
-        started = time.monotonic()
-        from export.pipeline import export  # after the options: `--help` need not wait for the libraries
+    for name in ("export", "steps"):
+        logging.getLogger(name).setLevel(logging.INFO)
+    return run_command(lambda: _run(options), stopped="Stopped; the releases are as before.", level=logging.WARNING)
 
+
+def _run(options: argparse.Namespace) -> int:
+    settings = load_settings(options.config, options.set)
+    started = time.monotonic()
+    from export.pipeline import export  # after the options: `--help` need not wait for the libraries
+
+    try:
         exported = export(settings, options.target, force=options.force)
     except Incomplete as error:
         print(error)
         return INCOMPLETE
-    except (ExportError, ProductTaggerError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("error: interrupted; no release was changed.", file=sys.stderr)
-        return 130
+    release = exported.release
     if exported.up_to_date:
         print(
-            f"{exported.release} is up to date, because checkpoint, held-out products, settings and code are those of "
-            f"{exported.manifest['created']}."
+            f"{release.path} is up to date, because checkpoint, held-out products, settings and code are those of "
+            f"{release.created}."
         )
-        if exported.current != exported.release.name:
-            print(
-                f"`current` names {exported.current}; to serve the newest: "
-                f"`python -m serving use {exported.release.name}`."
-            )
+        if exported.current != release.id:
+            print(f"`current` names {exported.current}; to serve the newest: `python -m serving use {release.id}`.")
         return 0
     if exported.removed:
         print(f"Older releases removed: {', '.join(exported.removed)}.")
-    size = exported.manifest["engine"]["bytes"] / 1e6
-    print(f"{exported.release} made in {time.monotonic() - started:.1f} s ({size:.0f} MB), and current.")
+    size = release.manifest["engine"]["bytes"] / 1e6
+    print(f"{release.path} made in {time.monotonic() - started:.1f} s ({size:.0f} MB), and current.")
     return 0
 
 

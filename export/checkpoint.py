@@ -17,14 +17,17 @@ from safetensors import SafetensorError
 from tokenizers import Tokenizer
 
 from catalog.taxonomy import Taxonomy, TaxonomyError
-from export.digests import directory_digest
 from export.errors import ExportError
+from steps import files_digest
 
 if TYPE_CHECKING:  # takes seconds to import, which a run that finds all up to date can do without
     from transformers import PreTrainedModel
 
-FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "taxonomy.json",
-         "thresholds.json", "metrics.json")  # fmt: skip
+MODEL_FILES = ("config.json", "model.safetensors")
+"""What decides, with the model's code, what the graph answers."""
+FILES = (*MODEL_FILES, "tokenizer.json", "tokenizer_config.json", "taxonomy.json", "thresholds.json")
+METRICS = "metrics.json"
+"""How good the checkpoint is. Training measures it when the checkpoint is published already."""
 TRAINING = "training.json"
 """What training tells of the checkpoint's origin; a checkpoint of another origin need not have it."""
 MODEL_CLASS = "AutoModelForSequenceClassification"
@@ -37,11 +40,13 @@ class Checkpoint:
 
     Attributes:
         path: The directory.
-        digest: SHA-256 over names and contents of its files.
+        digest: SHA-256 over what decides how a release comes out: model, tokenizer, taxonomy and thresholds. The
+            figures, the model card and what else training keeps there don't count.
+        model_digest: SHA-256 over what decides how the graph comes out.
         config: What config.json holds.
         taxonomy: Categories and tags, in the order of the model's outputs.
         thresholds: Tag id → the probability from which the tag is given.
-        metrics: What metrics.json holds.
+        metrics: What metrics.json holds; empty where training hasn't measured the checkpoint.
         catalog_digest: SHA-256 of the catalogue it was trained on; None where training.json doesn't tell.
         max_length: Tokens a text is cut at, special tokens included.
         pad_token_id: What a short row is filled with.
@@ -49,6 +54,7 @@ class Checkpoint:
 
     path: Path
     digest: str
+    model_digest: str
     config: dict[str, Any]
     taxonomy: Taxonomy
     thresholds: dict[str, float]
@@ -112,13 +118,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise ExportError(f"{error}. {MEND}") from None
     _check_labels(path, config, taxonomy)
     max_length, pad_token_id = _tokenizer_settings(path, config)
+    model = [*(path / name for name in MODEL_FILES), *path.glob("*.py")]
     return Checkpoint(
         path=path,
-        digest=directory_digest(path),
+        digest=files_digest({*model, *(path / name for name in FILES)}, path),
+        model_digest=files_digest(model, path),
         config=config,
         taxonomy=taxonomy,
         thresholds=_thresholds(path / "thresholds.json", taxonomy),
-        metrics=_read_json(path / "metrics.json"),
+        metrics=_read_json(path / METRICS) if (path / METRICS).is_file() else {},
         catalog_digest=_read_json(path / TRAINING).get("catalog") if (path / TRAINING).is_file() else None,
         max_length=max_length,
         pad_token_id=pad_token_id,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from steps import ProductTaggerError
 
-class ExportError(RuntimeError):
+
+class ExportError(ProductTaggerError):
     """Something can't be exported; the message says what is wrong, where, and what to do."""
 
 

@@ -12,38 +12,37 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from export.chain import GRAPH, engine_step, graph_step, release_step
 from export.checkpoint import Checkpoint, read_checkpoint
-from export.digests import file_digest
-from export.engines import Compiled, Engine, Workload, find_engine
+from export.engine import Compiled, Engine, Workload
 from export.errors import ExportError, Incomplete
-from export.fingerprint import (
-    changed,
-    engine_fingerprint,
-    git_state,
-    graph_fingerprint,
-    read_stamp,
-    release_fingerprint,
-    write_stamp,
-)
 from export.gate import ParityGate, Report
-from export.guards import disk_errors, locked
 from export.held_out import HeldOut, load_held_out
-from export.release import Releases, assemble_repository
+from export.release import assemble_repository, release_facts
+from export.targets import find_engine
+from serving.releases import (
+    REPOSITORY,
+    Release,
+    current_id,
+    finish_interrupted,
+    list_releases,
+    newest_release,
+    prune_releases,
+    publish_release,
+    staged_release,
+    switch_current,
+)
 from settings import Settings
-from steps import staged_directory
+from steps import Step, disk_errors, locked
 
 logger = logging.getLogger(__name__)
 
-GRAPH = "model.onnx"
 CALIBRATION_PRODUCTS = 256
-STAMP = "made-from.json"
-METRICS = ("category_accuracy", "category_macro_f1", "tag_micro_f1", "tag_macro_f1")
 
 
 @dataclass(frozen=True)
@@ -51,22 +50,20 @@ class Exported:
     """What `export` has made or found.
 
     Attributes:
-        release: The release's directory.
-        manifest: What its manifest.json says.
+        release: The release.
         up_to_date: Whether it was there already, made from the same things.
         current: The id that `current` names now.
         removed: Ids of older releases that were removed.
     """
 
-    release: Path
-    manifest: Mapping[str, Any]
+    release: Release
     up_to_date: bool
     current: str | None
     removed: tuple[str, ...] = ()
 
 
 def export(settings: Settings, target: str = "cpu", *, force: bool = False) -> Exported:
-    """Make a release of the checkpoint, unless the newest one was made from the same things.
+    """Makes a release of the checkpoint, unless the newest one was made from the same things.
 
     Args:
         settings: `export` says what must be held, `build_dir` where to read and write.
@@ -75,81 +72,73 @@ def export(settings: Settings, target: str = "cpu", *, force: bool = False) -> E
 
     Raises:
         Incomplete: This machine lacks what the target needs; all that can be done without is done.
-        ExportError: The checkpoint or the catalogue can't be used, the parity gate isn't passed, or the disk is full.
-            In both cases the releases and `current` are as before.
+        ExportError: The checkpoint or the catalogue can't be used, or the parity gate isn't passed.
+        Busy: Another export is writing to the same build directory.
+        DiskError: The disk is full, or a path can't be used.
+            In all cases the releases and `current` are as before.
     """
     engine = find_engine(target)
-    with disk_errors(settings.build_dir), locked(settings.build_dir):
-        releases = Releases(settings.build_dir / "releases")
-        releases.clear_leftovers()
-        checkpoint = read_checkpoint(settings.build_dir / "checkpoint")
-        fingerprint = release_fingerprint(settings, target, checkpoint, engine)
-        former = releases.newest(target)
-        if former and not force:
-            difference = changed(former.get("fingerprint", {}), fingerprint)
-            if not difference and releases.is_intact(former):
-                return _found(releases, former, target)
-            reason = f"{difference} changed since" if difference else "files are missing or changed in"
-            logger.info("Exporting, because %s %s.", reason, former["id"])
-        return _make(settings, target, engine, releases, checkpoint, fingerprint, force)
+    build_dir = settings.build_dir
+    releases = build_dir / "releases"
+    with (
+        disk_errors(build_dir, "export again; the releases are as before"),
+        locked(build_dir / "export", doing=f"Another export is writing to {build_dir}"),
+    ):
+        finish_interrupted(releases)
+        checkpoint = read_checkpoint(build_dir / "checkpoint")
+        former = newest_release(releases, target)
+        step = release_step(former.path if former else releases / target, settings, checkpoint, engine)
+        reason = step.reason(force=force)
+        if former is not None and reason is None:
+            differences = former.differences()
+            if not differences:
+                return _found(releases, former)
+            reason = f"{differences[0]} in {former.id}"
+        logger.info("%s is made, because %s.", step.name, reason)
+        return _make(settings, target, engine, checkpoint, step, force)
 
 
-def _found(releases: Releases, manifest: dict[str, Any], target: str) -> Exported:
+def _found(releases: Path, release: Release) -> Exported:
     """The newest release is what would be made; it stays as it is, and so does the choice of an older one."""
-    current = releases.current()
-    if current is None or f"-{target}-" not in current:
-        releases.switch(manifest["id"])
-        current = manifest["id"]
-    return Exported(releases.directory / manifest["id"], manifest, up_to_date=True, current=current)
+    current = current_id(releases)
+    served = next((other for other in list_releases(releases) if other.id == current), None)
+    if served is None or served.target != release.target:
+        switch_current(releases, release.id)
+        current = release.id
+    return Exported(release, up_to_date=True, current=current)
 
 
-def _make(
-    settings: Settings,
-    target: str,
-    engine: Engine,
-    releases: Releases,
-    checkpoint: Checkpoint,
-    fingerprint: dict[str, Any],
-    force: bool,
-) -> Exported:
+def _make(settings: Settings, target: str, engine: Engine, checkpoint: Checkpoint, step: Step, force: bool) -> Exported:
     seconds: dict[str, float] = {}
     workload = make_workload(settings, checkpoint)
-    graph_stamp = graph_fingerprint(checkpoint)
-    graph = settings.build_dir / "onnx" / GRAPH
-    if force or not _is_made(graph, graph_stamp):
-        with _step("ONNX graph in float32", "graph", seconds):
-            _make_graph(checkpoint, graph, graph_stamp)
-    with _step("The checkpoint's answers for held-out products", "parity", seconds):
+    releases = settings.build_dir / "releases"
+    graph = _make_graph(settings.build_dir, checkpoint, force, seconds)
+    with _timed("The checkpoint's answers for held-out products", "parity", seconds):
         gate = ParityGate(checkpoint, engine, workload)
         passed = gate.check_graph(graph)
-    folder = settings.build_dir / "engines" / target
     variant, built = "", graph
     for variant in engine.variants(workload) if passed else ():
-        built = folder / variant / GRAPH
-        stamp = engine_fingerprint(graph_stamp, engine, variant)
-        if force or not _is_made(built, stamp):
-            with _step(f"{engine.GRAPH_NAME}, {variant}", f"engine {variant}", seconds):
-                _make_engine(engine, variant, graph, built, stamp, workload)
-        with _step(f"Comparison of {engine.GRAPH_NAME}, {variant}, with the checkpoint", f"parity {variant}", seconds):
+        built = _make_engine(engine_step(settings.build_dir, target, engine, variant, graph),
+                             engine, variant, graph, workload, force, seconds)  # fmt: skip
+        with _timed(f"Comparison of {engine.graph_name}, {variant}, with the checkpoint", f"parity {variant}", seconds):
             passed = gate.check_variant(variant, built)
         if passed:
             break
-    _hold(gate, settings, releases)
-    compiled = _compile(engine, built, folder, workload, gate, force, seconds)
+    _hold(gate, settings)
+    compiled = _compile(engine, built, settings.build_dir / "engines" / target, workload, gate, force, seconds)
     if compiled.scorer is not None:
-        with _step(f"Comparison of {engine.NAME} with the checkpoint", "parity compiled", seconds):
+        with _timed(f"Comparison of {engine.name} with the checkpoint", "parity compiled", seconds):
             gate.check_compiled(compiled.scorer)
-        _hold(gate, settings, releases)
+        _hold(gate, settings)
     report = gate.report()
     logger.info("%s", report.table())
-    with _step("Release", "release", seconds), releases.staged() as staging:
-        assemble_repository(staging / "model_repository", checkpoint, engine, compiled, workload)
-        manifest = _manifest(checkpoint, engine, variant, graph, compiled, report, fingerprint, seconds)
-        release_id = releases.publish(staging, manifest, target)
-    removed = releases.prune(settings.export.keep_releases)
-    path = releases.directory / release_id
-    manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-    return Exported(path, manifest, up_to_date=False, current=release_id, removed=tuple(removed))
+    with _timed("The release", "release", seconds), staged_release(releases) as staging:
+        assemble_repository(staging / REPOSITORY, checkpoint, engine, compiled, workload)
+        step.write_stamp(staging)
+        facts = release_facts(checkpoint, engine, variant, graph, compiled, report, step, seconds)
+        release = publish_release(releases, staging, target, facts)
+    removed = prune_releases(releases, settings.export.keep_releases)
+    return Exported(release, up_to_date=False, current=release.id, removed=tuple(removed))
 
 
 def make_workload(settings: Settings, checkpoint: Checkpoint) -> Workload:
@@ -164,8 +153,8 @@ def make_workload(settings: Settings, checkpoint: Checkpoint) -> Workload:
     return Workload(settings, checkpoint.max_length, int(checkpoint.config["max_position_embeddings"]), calibration)
 
 
-def _hold(gate: ParityGate, settings: Settings, releases: Releases) -> None:
-    """Write the parity report; go on only where all that was compared last has passed.
+def _hold(gate: ParityGate, settings: Settings) -> None:
+    """Writes the parity report; goes on only where all that was compared last has passed.
 
     Raises:
         ExportError: It hasn't.
@@ -173,11 +162,12 @@ def _hold(gate: ParityGate, settings: Settings, releases: Releases) -> None:
     report = gate.report()
     _write_report(settings.build_dir / "reports", report)
     if not report.passed:
+        current = current_id(settings.build_dir / "releases")
         raise ExportError(
-            f"The parity gate isn't passed, so no release was made; {releases.current() or 'no release'} stays current."
+            f"The parity gate isn't passed, so no release was made; {current or 'no release'} stays current."
             f"\n\n{report.table()}\n\n"
             "A model that hardly separates its categories loses most: train longer or on more products. The limits "
-            "are export.max_probability_difference_fp32, and those of export that end in _int8 or _fp16."
+            "that may be set are those of `export` that end in _int8 or _fp16."
         )
 
 
@@ -192,7 +182,7 @@ def _compile(
 ) -> Compiled:
     started = time.monotonic()
     try:
-        compiled = engine.compile(built, folder, workload, force)
+        compiled = engine.compile(built, folder, workload, force=force)
     except Incomplete:
         logger.info("%s", gate.report().table())
         raise
@@ -201,61 +191,29 @@ def _compile(
     return compiled
 
 
-def _make_graph(checkpoint: Checkpoint, graph: Path, stamp: Mapping[str, Any]) -> None:
-    from export.onnx_graph import export_graph  # takes seconds to import, which an up-to-date run can do without
+def _make_graph(build_dir: Path, checkpoint: Checkpoint, force: bool, seconds: dict[str, float]) -> Path:
+    step = graph_step(build_dir, checkpoint)
+    if step.is_due(force=force):
+        from export.onnx_graph import export_graph  # takes seconds to import, which an up-to-date run can do without
 
-    with staged_directory(graph.parent) as new:
-        export_graph(checkpoint.load_model(), new / GRAPH)
-        write_stamp(new / STAMP, stamp)
+        with _timed(step.name, "graph", seconds), step.making() as new:
+            export_graph(checkpoint.load_model(), new / GRAPH)
+    return step.output / GRAPH
 
 
 def _make_engine(
-    engine: Engine, variant: str, graph: Path, path: Path, stamp: Mapping[str, Any], workload: Workload
-) -> None:
-    with staged_directory(path.parent) as new:
-        engine.build(graph, new / GRAPH, variant, workload)
-        write_stamp(new / STAMP, stamp)
-
-
-def _is_made(path: Path, stamp: Mapping[str, Any]) -> bool:
-    return path.is_file() and read_stamp(path.parent / STAMP) == stamp
-
-
-def _manifest(
-    checkpoint: Checkpoint,
+    step: Step,
     engine: Engine,
     variant: str,
     graph: Path,
-    compiled: Compiled,
-    report: Report,
-    fingerprint: Mapping[str, Any],
-    seconds: Mapping[str, float],
-) -> dict[str, Any]:
-    state = git_state()
-    metrics = checkpoint.metrics.get("test") or {}  # none where the catalogue has no test part
-    return {
-        "git_commit": state["commit"],
-        "git_dirty": state["dirty"],
-        "checkpoint_digest": checkpoint.digest,
-        "catalog_digest": checkpoint.catalog_digest,
-        "held_out_digest": fingerprint["held_out"],
-        "versions": fingerprint["versions"],
-        "metrics": {name: metrics[name] for name in METRICS if name in metrics},
-        "labels": {"categories": len(checkpoint.taxonomy.category_ids), "tags": len(checkpoint.taxonomy.tag_ids)},
-        "max_length": checkpoint.max_length,
-        "parity": report.as_dict(),
-        "engine": {
-            "name": engine.NAME,
-            "variant": variant,
-            "file": engine.FILE,
-            "bytes": compiled.file.stat().st_size,
-            "sha256": file_digest(compiled.file),
-            "float32_bytes": graph.stat().st_size,
-            **compiled.facts,
-        },
-        "seconds": {step: round(taken, 1) for step, taken in seconds.items()},
-        "fingerprint": fingerprint,
-    }
+    workload: Workload,
+    force: bool,
+    seconds: dict[str, float],
+) -> Path:
+    if step.is_due(force=force):
+        with _timed(step.name, f"engine {variant}", seconds), step.making() as new:
+            engine.build(graph, new / GRAPH, variant, workload)
+    return step.output / GRAPH
 
 
 def _write_report(directory: Path, report: Report) -> None:
@@ -266,7 +224,7 @@ def _write_report(directory: Path, report: Report) -> None:
 
 
 @contextmanager
-def _step(title: str, name: str, seconds: dict[str, float]) -> Iterator[None]:
+def _timed(title: str, name: str, seconds: dict[str, float]) -> Iterator[None]:
     logger.info("%s …", title)
     started = time.monotonic()
     yield

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from types import ModuleType
 
-from export.digests import directory_files
+from steps import directory_files
 
 SOURCES = Path(__file__).resolve().parents[1] / "model_repository"
 

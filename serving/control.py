@@ -167,7 +167,7 @@ def use(settings: Settings, release_id: str | None) -> tuple[Release, list[int]]
         ServingError: No such release, or a server can't serve it. Then `current` names what it did before.
     """
     releases = settings.build_dir / "releases"
-    release = find_release(releases, release_id) if release_id else release_before_current(releases)
+    release = find_release(releases, release_id) if release_id is not None else release_before_current(releases)
     try:
         former = current_release(releases).id
     except ServingError:

@@ -16,7 +16,7 @@ from tritonclient.grpc import model_config_pb2
 from serving.errors import ServingError
 from serving.releases import Release
 from settings import ServingSettings
-from steps import staged_directory
+from steps import directory_files, staged_directory
 
 CONFIG = "config.pbtxt"
 CLASSIFIER = "classifier"
@@ -101,21 +101,20 @@ def render_repository(release: Release, settings: ServingSettings, target: Path,
         cores: For the settings that are `auto`; None for those of this machine.
 
     Raises:
-        ServingError: A configuration of the release can't be read.
+        ServingError: A file of the release is not as it was made, or a configuration can't be read.
         DiskError: The disk is full, or the directory can't be written.
     """
+    release.verify()
     processes = plan_processes(settings, cores or usable_cores(), gpu=is_gpu_repository(release.repository))
+    files = directory_files(release.repository)  # the verified ones, and no others
+    configurations = [path for path in files if path.relative_to(release.repository).parts[1:] == (CONFIG,)]
     with staged_directory(target) as staging:
-        for source in sorted(release.repository.rglob("*")):
-            place = staging / source.relative_to(release.repository)
-            if "__pycache__" in source.parts:
-                continue
-            if source.is_dir():
-                place.mkdir(parents=True, exist_ok=True)
-            elif source.name != CONFIG:
+        for source in files:
+            if source not in configurations:
+                place = staging / source.relative_to(release.repository)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.symlink_to(source.resolve())
-        for source in sorted(release.repository.glob(f"*/{CONFIG}")):
+        for source in configurations:
             config = read_config(source)
             apply_settings(config, settings, processes)
             folder = staging / source.parent.name

@@ -99,10 +99,6 @@ class TensorRTSettings(Section):
 
     length_buckets: list[Annotated[int, Field(ge=8)]] = Field(default_factory=lambda: [16, 32, 64, 128], min_length=1)
     """Lengths that texts are padded to, in tokens, a profile each; cut off at the checkpoint's length."""
-    typical_batch_size: Annotated[int, Field(ge=1)] = 16
-    """Batch the kernels are chosen for; every batch from 1 to serving.max_batch_size is computed."""
-    workspace_mib: Annotated[int, Field(ge=16)] = 1024
-    """GPU memory one layer may use for intermediate results while it is computed, in MiB."""
     optimization_level: Annotated[int, Field(ge=0, le=5)] = 3
     """How long to look for the quickest kernels: 0 hardly, 5 very long."""
     precision: Literal["auto", "direct", "autocast"] = "auto"
@@ -121,8 +117,6 @@ class ExportSettings(Section):
 
     parity_products: Annotated[int, Field(ge=1)] = 2000
     """Held-out products the parity gate compares on."""
-    max_probability_difference_fp32: Annotated[float, Field(gt=0)] = 1e-4
-    """How far a probability of the FP32 graph may be from the checkpoint's."""
     min_equal_categories_int8: Share = 0.995
     """Share of the products for which the INT8 graph must name the checkpoint's category."""
     max_f1_loss_int8: Share = 0.003

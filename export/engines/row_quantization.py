@@ -9,10 +9,6 @@ real products). Here every token vector x is brought to its own range first,
 with Wq the weights in int8 and s one scale for each of their columns. ONNX Runtime computes the product as one
 operator (com.microsoft MatMulIntegerToFloat); the rest is cheap. It is as fast as dynamic quantization in batches,
 several times nearer to float32, and needs no calibration data.
-
-Centred rows use the 8 bits better where a vector lies to one side of 0, as it does behind a GELU: with m the middle of
-the vector's range, x − m is quantized so and m · (the column sums of Wq · s) is added. m is a whole number of steps, so
-that 0 stays 0 exactly: most values behind a GELU are almost 0, and one common error in all of them would add up.
 """
 
 from __future__ import annotations
@@ -35,16 +31,13 @@ CONTRIB = "com.microsoft"
 GELUS = ("BiasGelu", "Gelu")
 
 
-def quantize_rows(
-    source: Path, target: Path, keep: Callable[[str], bool] = lambda name: False, *, centred: bool = False
-) -> int:
+def quantize_rows(source: Path, target: Path, keep: Callable[[str], bool] = lambda name: False) -> int:
     """Rewrite the products of token vectors and constant weights in a float32 graph.
 
     Args:
         source: the float32 graph; its products are MatMul nodes with a constant second input [in, out].
         target: the file to write.
         keep: whether the node of a name stays in float32.
-        centred: whether the rows are centred.
 
     Returns:
         How many products were rewritten.
@@ -64,11 +57,11 @@ def quantize_rows(
         vectors, weight = node.input
         if vectors not in quantized_inputs:  # query, key and value share theirs
             positive = makers.get(vectors) in GELUS
-            nodes.extend(_centre(vectors) if centred else _range(vectors, positive=positive))
-            nodes.extend(_quantize_vectors(vectors, f"{vectors}/centred" if centred else vectors))
+            nodes.extend(_range(vectors, positive=positive))
+            nodes.extend(_quantize_vectors(vectors))
             quantized_inputs.add(vectors)
         added.extend(_quantize_weight(node.output[0], numpy_helper.to_array(weights[weight])))
-        nodes.extend(_product(vectors, node, centred=centred))
+        nodes.extend(_product(vectors, node))
         replaced.add(weight)
     still_used = {name for node in nodes for name in node.input}
     kept = [entry for entry in graph.initializer if entry.name not in replaced or entry.name in still_used]
@@ -87,7 +80,6 @@ def _constants() -> Iterator[TensorProto]:
     yield numpy_helper.from_array(np.array(LEAST, dtype=np.float32), "row_least")
     yield numpy_helper.from_array(np.array(GELU_LEAST, dtype=np.float32), "row_gelu_least")
     yield numpy_helper.from_array(np.array([-1]), "row_axis")
-    yield numpy_helper.from_array(np.array(0.5, dtype=np.float32), "row_half")
 
 
 def _range(vectors: str, *, positive: bool) -> Iterator[NodeProto]:
@@ -101,31 +93,16 @@ def _range(vectors: str, *, positive: bool) -> Iterator[NodeProto]:
     yield helper.make_node("Max", [f"{vectors}/max", least], [f"{vectors}/range"])
 
 
-def _centre(vectors: str) -> Iterator[NodeProto]:
-    """Vectors x → `x/range`, half the range, and `x/middle`, float32 [batch, length, 1]; `x/centred`, x − middle."""
-    yield helper.make_node("ReduceMax", [vectors, "row_axis"], [f"{vectors}/max"], keepdims=1)
-    yield helper.make_node("ReduceMin", [vectors, "row_axis"], [f"{vectors}/min"], keepdims=1)
-    yield helper.make_node("Add", [f"{vectors}/max", f"{vectors}/min"], [f"{vectors}/sum"])
-    yield helper.make_node("Mul", [f"{vectors}/sum", "row_half"], [f"{vectors}/half_sum"])
-    yield helper.make_node("Sub", [f"{vectors}/max", f"{vectors}/half_sum"], [f"{vectors}/half_range"])
-    yield helper.make_node("Max", [f"{vectors}/half_range", "row_least"], [f"{vectors}/range"])
-    yield helper.make_node("Mul", [f"{vectors}/range", "row_step"], [f"{vectors}/step"])
-    yield helper.make_node("Div", [f"{vectors}/half_sum", f"{vectors}/step"], [f"{vectors}/steps"])
-    yield helper.make_node("Round", [f"{vectors}/steps"], [f"{vectors}/whole_steps"])
-    yield helper.make_node("Mul", [f"{vectors}/whole_steps", f"{vectors}/step"], [f"{vectors}/middle"])
-    yield helper.make_node("Sub", [vectors, f"{vectors}/middle"], [f"{vectors}/centred"])
-
-
-def _quantize_vectors(vectors: str, values: str) -> Iterator[NodeProto]:
-    """Values and `x/range` → `x/rows` uint8 [batch, length, in]."""
+def _quantize_vectors(vectors: str) -> Iterator[NodeProto]:
+    """Vectors x and `x/range` → `x/rows` uint8 [batch, length, in]."""
     # A quotient a vector and a product a number: quicker than a quotient a number.
     yield helper.make_node("Reciprocal", [f"{vectors}/range"], [f"{vectors}/fraction"])
-    yield helper.make_node("Mul", [values, f"{vectors}/fraction"], [f"{vectors}/normed"])
+    yield helper.make_node("Mul", [vectors, f"{vectors}/fraction"], [f"{vectors}/normed"])
     yield helper.make_node("QuantizeLinear", [f"{vectors}/normed", "row_step", "row_zero"], [f"{vectors}/rows"])
 
 
 def _quantize_weight(name: str, weight: npt.NDArray[np.float32]) -> Iterator[TensorProto]:
-    """W float32 [in, out] → int8 [in, out], and for its columns scales and sums, float32 [out], and one zero point.
+    """W float32 [in, out] → int8 [in, out], for its columns a scale, float32 [out], and one zero point.
 
     Each product has its own: where ONNX Runtime turns weights to uint8 for a processor, it refuses shared ones.
     """
@@ -135,10 +112,9 @@ def _quantize_weight(name: str, weight: npt.NDArray[np.float32]) -> Iterator[Ten
     yield numpy_helper.from_array(quantized, f"{name}/int8")
     yield numpy_helper.from_array(scale.astype(np.float32), f"{name}/scale")
     yield numpy_helper.from_array(np.array(0, dtype=np.int8), f"{name}/zero")
-    yield numpy_helper.from_array((quantized * scale).sum(axis=0).astype(np.float32), f"{name}/sums")
 
 
-def _product(vectors: str, node: NodeProto, *, centred: bool) -> Iterator[NodeProto]:
+def _product(vectors: str, node: NodeProto) -> Iterator[NodeProto]:
     result = node.output[0]
     yield helper.make_node(
         "MatMulIntegerToFloat",
@@ -147,8 +123,4 @@ def _product(vectors: str, node: NodeProto, *, centred: bool) -> Iterator[NodePr
         name=node.name,
         domain=CONTRIB,
     )
-    ranged = f"{result}/ranged" if centred else result
-    yield helper.make_node("Mul", [f"{result}/normed", f"{vectors}/range"], [ranged])
-    if centred:
-        yield helper.make_node("Mul", [f"{vectors}/middle", f"{result}/sums"], [f"{result}/shift"])
-        yield helper.make_node("Add", [ranged, f"{result}/shift"], [result])
+    yield helper.make_node("Mul", [f"{result}/normed", f"{vectors}/range"], [result])

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import catalog.prepared
+from export.chain import GRAPH, graph_step
 from export.checkpoint import Checkpoint, read_checkpoint
-from export.fingerprint import read_stamp
-from export.pipeline import GRAPH, STAMP
 from loadtest.bench import requests
 from loadtest.bench.ceiling import InProcess
 from loadtest.bench.contestants import Contestants
@@ -72,11 +71,10 @@ def read_inputs(settings: Settings) -> Inputs:
     release = current_release(settings.build_dir / "releases")
     if release.manifest.get("checkpoint_digest") != checkpoint.digest:
         raise BenchError(f"The release {release.id} was made of another checkpoint than {folder}: `make export`.")
-    graph = settings.build_dir / "onnx" / GRAPH
-    stamp = read_stamp(graph.parent / STAMP) or {}
-    if not graph.is_file() or stamp.get("checkpoint") != checkpoint.digest:
-        raise BenchError(f"The FP32 graph of the checkpoint is missing from {graph.parent}: `make export FORCE=1`.")
-    return Inputs(checkpoint, graph, release, _texts(settings.build_dir / "catalog"))
+    step = graph_step(settings.build_dir, checkpoint)
+    if step.reason() is not None:
+        raise BenchError(f"The FP32 graph of the checkpoint is missing from {step.output}: `make export FORCE=1`.")
+    return Inputs(checkpoint, step.output / GRAPH, release, _texts(settings.build_dir / "catalog"))
 
 
 def _texts(directory: Path) -> list[str]:

@@ -11,13 +11,13 @@ from typing import Any
 import torch
 
 from export.checkpoint import Checkpoint, read_checkpoint
-from export.engines import find_engine
 from export.engines.plan.api import TensorRT, find_tensorrt
 from export.engines.plan.gpu import Gpu, find_gpu, lacking
 from export.engines.plan.runtime import DEVICE, PlanRunner
 from export.errors import ExportError
 from export.gate import ParityGate
 from export.pipeline import make_workload
+from export.targets import find_engine
 from loadtest.engines.contenders import Contender, pytorch, without_failing
 from loadtest.engines.measure import measure
 from loadtest.engines.report import as_json, plot, table

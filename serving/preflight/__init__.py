@@ -61,7 +61,12 @@ def examine_release(settings: Settings, release: Release, busy: bool = False) ->
         release: The release.
         busy: Whether the server that will serve it runs already, with its part of the GPU's memory.
     """
-    findings = run_checks([("release", lambda: check_target(release))])
+
+    def check_release() -> str:
+        release.verify()
+        return check_target(release)
+
+    findings = run_checks([("release", check_release)])
     triton = find_official()
     if release.target == "gpu" and triton is not None and findings[0].outcome != "problem":
         findings += run_checks(gpu_checks(release, settings.serving, triton, busy=busy))

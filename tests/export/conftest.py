@@ -22,7 +22,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedToken
 
 from catalog.prepared import Example
 from catalog.taxonomy import Label, Taxonomy
-from export.engines import Workload
+from export.engine import Workload
 from export.held_out import HeldOut
 from settings import Settings
 from training.modeling_product_tagging import BertForProductTagging, ProductTaggingConfig

@@ -50,15 +50,27 @@ def test_a_text_is_cut_at_the_model_s_positions_where_the_tokenizer_has_no_limit
     assert read_checkpoint(place.checkpoint).max_length == POSITIONS
 
 
-def test_a_checkpoint_s_digest_changes_with_any_of_its_files(place: Place) -> None:
-    before = read_checkpoint(place.checkpoint).digest
-    (place.checkpoint / "README.md").write_text("# Another card\n")
-    assert read_checkpoint(place.checkpoint).digest != before
-
-
-def test_no_checkpoint_says_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match=r"There is no checkpoint in .*Run `make train` first"):
-        read_checkpoint(tmp_path / "checkpoint")
+@pytest.mark.parametrize(
+    ("name", "release", "graph"),
+    [
+        ("config.json", True, True),
+        ("modeling_product_tagging.py", True, True),
+        ("thresholds.json", True, False),
+        ("taxonomy.json", True, False),
+        ("tokenizer_config.json", True, False),
+        ("metrics.json", False, False),
+        ("README.md", False, False),
+        ("made-from.json", False, False),
+    ],
+)
+def test_the_digests_change_with_what_decides_on_the_release_and_on_the_graph(
+    place: Place, name: str, release: bool, graph: bool
+) -> None:
+    before = read_checkpoint(place.checkpoint)
+    with (place.checkpoint / name).open("a") as stream:
+        stream.write("\n")
+    after = read_checkpoint(place.checkpoint)
+    assert (after.digest != before.digest, after.model_digest != before.model_digest) == (release, graph)
 
 
 @pytest.mark.parametrize("name", FILES)

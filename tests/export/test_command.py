@@ -29,7 +29,10 @@ def test_a_new_release_is_named(place_with_release: Place, capsys: pytest.Captur
     [
         (["--target", "tpu"], "error: There is no target 'tpu'; there is: cpu, gpu."),
         (["--set", "export.parity_products=0"], "`export.parity_products` is 0"),
-        (["--set", "build_dir=/proc/nowhere"], "error: /proc/nowhere can't be used (No such file or directory)."),
+        (
+            ["--set", "build_dir=/proc/nowhere"],
+            "error: /proc/nowhere can't be used: No such file or directory.",
+        ),
     ],
 )
 def test_what_can_t_be_done_is_one_sentence_and_a_failure(

@@ -10,10 +10,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from export.checkpoint import read_checkpoint
-from export.engines.onnxruntime_int8 import open_scorer
 from export.errors import ExportError
 from export.gate import checkpoint_scorer
 from export.held_out import Scorer
+from export.onnx_scorer import open_scorer
 from export.signature import INPUTS, OPSET, OUTPUT, check_graph
 from tests.export.conftest import POSITIONS, TAXONOMY, Place, random_batch
 

@@ -11,7 +11,8 @@ from sklearn.metrics import f1_score
 
 from catalog.heads import DecisionRule
 from catalog.taxonomy import Label, Taxonomy
-from export.engines import onnxruntime_int8, tensorrt
+from export.engines.onnxruntime_int8 import OnnxRuntimeInt8
+from export.engines.tensorrt import TensorRTPlan
 from export.held_out import HeldOut, Run, Scores, length_runs, score
 from export.parity import Comparison, Limits, compare, format_table, measure
 from export.served import served_module
@@ -104,8 +105,8 @@ def test_better_answers_than_the_checkpoint_s_are_no_loss() -> None:
 @pytest.mark.parametrize(
     "runs",
     [
-        lambda products: onnxruntime_int8.runs(products.lengths, make_workload()),
-        lambda products: tensorrt.runs(products.lengths, make_workload()),
+        lambda products: OnnxRuntimeInt8().runs(products.lengths, make_workload()),
+        lambda products: TensorRTPlan().runs(products.lengths, make_workload()),
         length_runs,
     ],
     ids=["cpu", "gpu", "by length"],
@@ -130,7 +131,7 @@ def test_every_way_to_batch_scores_every_product_once_and_in_its_place(
 def test_the_cpu_s_batches_keep_to_the_budget() -> None:
     lengths = make_products()[0].lengths
     budget = served_module("batching").TOKEN_BUDGET
-    for run in onnxruntime_int8.runs(lengths, make_workload()):
+    for run in OnnxRuntimeInt8().runs(lengths, make_workload()):
         assert run.width == lengths[run.rows].max() and len(run.rows) * run.width <= budget
         assert len({row // 64 for row in run.rows}) == 1
 
@@ -138,7 +139,7 @@ def test_the_cpu_s_batches_keep_to_the_budget() -> None:
 def test_the_gpu_s_batches_have_the_lengths_of_the_plan() -> None:
     lengths = make_products()[0].lengths
     workload = make_workload(Settings.model_validate({"serving": {"max_batch_size": 4}}))
-    runs = list(tensorrt.runs(lengths, workload))
+    runs = list(TensorRTPlan().runs(lengths, workload))
     assert {run.width for run in runs} == {16, MAX_LENGTH}
     for run in runs:
-        assert len(run.rows) <= 4 and run.width == tensorrt.width(int(lengths[run.rows].max()), workload)
+        assert len(run.rows) <= 4 and run.width == TensorRTPlan().width(int(lengths[run.rows].max()), workload)

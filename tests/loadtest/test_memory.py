@@ -22,6 +22,7 @@ from loadtest.memory import Growth, MemoryWatch, Sample, level_growth, read_memo
 from loadtest.options import LoadOptions
 from serving.processes import wait_until
 from tests.loadtest.conftest import RELEASE, Workplace
+from tests.small_release import seal
 
 HOLDS_64_MIB = "held = bytearray(b'x' * (64 << 20)); print('ready', flush=True); input()"
 LEAK = "        self.leaked = [*getattr(self, 'leaked', []), b'x' * (1 << 20)]\n"
@@ -128,6 +129,7 @@ def test_a_server_whose_model_keeps_what_it_computes_breaks_the_limit(
     signature, end, body = rest.partition(":\n")
     text = head + execute + signature + end + LEAK + body
     model.write_text(text, encoding="utf-8")
+    seal(workplace.build / "releases" / RELEASE)
     monkeypatch.setattr(memory, "MINUTE", 1.0)
     monkeypatch.setattr(memory, "JUDGED_SECONDS", 3.0)
     monkeypatch.setattr(memory, "INTERVAL_SECONDS", 0.2)

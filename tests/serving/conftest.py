@@ -16,7 +16,7 @@ import tritonclient.grpc as triton
 from serving.control import start, stop
 from serving.temporary import free_ports
 from settings import ServingSettings, Settings
-from tests.small_release import build_release, make_current
+from tests.small_release import build_release, make_current, seal
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ def before_each_batch(place: Place, statement: str, more: str = "") -> None:
     source = model.read_text(encoding="utf-8")
     assert source.count(FIRST_LINE) == 1
     model.write_text(source.replace(FIRST_LINE, f"        {statement}\n{FIRST_LINE}") + more, encoding="utf-8")
+    seal(model.parents[3])
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from serving.control import start
 from serving.errors import ServingError
 from serving.logs import failure_cause, is_serious, readable
 from serving.preflight import Finding, examine
-from serving.releases import current_release
+from serving.releases import current_release, write_manifest
 from serving.repository import CONFIG, is_gpu_repository, plan_processes, read_config, render_repository
 from settings import ServingSettings, Settings
 from tests.serving.conftest import Place
@@ -81,7 +81,7 @@ class GpuMachine:
             (classifier / "1" / "model.plan").write_bytes(b"plan")
             make_current(self.place.releases, RELEASE)
         facts = {key: value for key, value in {**ENGINE, **engine}.items() if value != "absent"}
-        (path / "manifest.json").write_text(json.dumps({"id": RELEASE, "target": "gpu", "engine": facts}))
+        write_manifest(path, {"id": RELEASE, "target": "gpu", "engine": facts})
         return path
 
     def examine(self, **serving: Any) -> dict[str, Finding]:
@@ -117,7 +117,7 @@ def test_on_the_machine_it_was_made_on_all_is_in_order(machine: GpuMachine) -> N
 @pytest.mark.parametrize("model", ["tokenizer", "labeler"])
 def test_a_release_without_a_step_around_the_plan_is_not_complete(machine: GpuMachine, model: str) -> None:
     (machine.release() / "model_repository" / model / CONFIG).unlink()
-    assert f"is not complete: model_repository/{model}/config.pbtxt is missing" in machine.problem("release")
+    assert f"is not as it was made: {model}/config.pbtxt is missing" in machine.problem("release")
 
 
 def test_another_tensorrt_is_told_with_both_versions(machine: GpuMachine) -> None:

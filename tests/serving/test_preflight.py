@@ -229,7 +229,7 @@ def test_a_start_tells_the_first_problem_and_how_many_more_there_are(place: Plac
     (place.releases / "current" / "model_repository/classifier/config.pbtxt").unlink()
     with (
         socket.create_server(("127.0.0.1", place.settings.serving.grpc_port)),
-        pytest.raises(ServingError, match=r"not complete.* \(And 1 more: `python -m serving preflight` tells"),
+        pytest.raises(ServingError, match=r"is missing.* \(And 1 more: `python -m serving preflight` tells"),
     ):
         start(place.settings)
 

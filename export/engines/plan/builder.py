@@ -16,6 +16,11 @@ from export.errors import ExportError
 from export.signature import INPUTS, OUTPUT
 
 MEBIBYTE = 1 << 20
+WORKSPACE_MIB = 1024
+"""GPU memory that one layer may use while it is computed; the largest batch of a 12-layer encoder needs a tenth of it.
+
+TensorRT's default is all of the GPU, so that a plan could need more than the GPU that serves it has free.
+"""
 SHOWN_ERRORS = 3
 
 
@@ -24,14 +29,12 @@ class BuildOptions:
     """How a plan is built.
 
     Attributes:
-        workspace_mib: GPU memory one layer may use while it is computed.
         optimization_level: 0 to 5, how long to look for the quickest kernels.
         positions: Tokens the model has positions for.
         log: File for what TensorRT says meanwhile, also where the build fails.
         timing_cache: File with the times of kernels tried before, read and written; None: neither.
     """
 
-    workspace_mib: int
     optimization_level: int
     positions: int
     log: Path
@@ -118,7 +121,7 @@ def _why_not_parsed(trt: TensorRT, graph: Path, parser: OnnxParser) -> str:
 
 def _configure(trt: TensorRT, builder: Builder, options: BuildOptions) -> IBuilderConfig:
     config = builder.create_builder_config()
-    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_mib * MEBIBYTE)
+    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, WORKSPACE_MIB * MEBIBYTE)
     config.builder_optimization_level = options.optimization_level
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # the manifest tells the precision of each layer
     config.progress_monitor = open_progress(trt, "TensorRT plan")
@@ -146,9 +149,9 @@ def _add_profile(builder: Builder, config: IBuilderConfig, profile: Profile, cou
 
 def _why_not_built(graph: Path, log: MessageLog, options: BuildOptions) -> str:
     return (
-        f"TensorRT found no way to compute {graph}{_told(log)}. If it speaks of memory or tactics, raise "
-        f"export.tensorrt.workspace_mib (now {options.workspace_mib}) or lower serving.max_batch_size; if it names a "
-        f"node, that node's operator is the one to change. All it said: {options.log}"
+        f"TensorRT found no way to compute {graph}{_told(log)}. If it speaks of memory or tactics, lower "
+        "serving.max_batch_size; if it names a node, that node's operator is the one to change. All it said: "
+        f"{options.log}"
     )
 
 

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from export.engines import Workload
 from export.errors import ExportError
 from export.signature import INPUTS
 
-PROFILE_SETTINGS = "export.tensorrt.length_buckets, export.tensorrt.typical_batch_size and serving.max_batch_size"
+PROFILE_SETTINGS = "export.tensorrt.length_buckets and serving.max_batch_size"
+TYPICAL_BATCH = 16
+"""Texts of the batch that kernels are chosen for: between the single text and the fullest batches."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,14 @@ class Profile:
         return f"{least} … {typical} … {most}"
 
 
-def length_buckets(workload: Workload) -> list[int]:
-    """The lengths that texts are padded to, in tokens, ascending; the last one is the longest a text can have."""
-    longest = workload.max_length
-    return [*(bucket for bucket in workload.settings.export.tensorrt.length_buckets if bucket < longest), longest]
+def length_buckets(wanted: Sequence[int], longest: int) -> list[int]:
+    """The lengths that texts are padded to, in tokens, ascending.
+
+    Args:
+        wanted: Lengths, ascending.
+        longest: Tokens of the longest text there can be; it is the last bucket.
+    """
+    return [*(bucket for bucket in wanted if bucket < longest), longest]
 
 
 def bucket_of(length: int, buckets: Sequence[int]) -> int:
@@ -71,11 +76,10 @@ def bucket_of(length: int, buckets: Sequence[int]) -> int:
     return buckets[bisect.bisect_left(buckets, length)]
 
 
-def plan_profiles(workload: Workload) -> list[Profile]:
+def plan_profiles(buckets: Sequence[int], max_batch_size: int) -> list[Profile]:
     """A profile for each bucket, with every batch that the server may make."""
-    most = workload.settings.serving.max_batch_size
-    batch = Range(1, min(workload.settings.export.tensorrt.typical_batch_size, most), most)
-    return [Profile(batch, Range(bucket, bucket, bucket)) for bucket in length_buckets(workload)]
+    batch = Range(1, min(TYPICAL_BATCH, max_batch_size), max_batch_size)
+    return [Profile(batch, Range(bucket, bucket, bucket)) for bucket in buckets]
 
 
 def check_profiles(profiles: Sequence[Profile], inputs: Mapping[str, Sequence[int]], positions: int) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from export.engines.attention_fusion import fuse_attention
-from export.engines.onnxruntime_int8 import open_scorer
+from export.onnx_scorer import open_scorer
 from tests.export.conftest import Place, random_batch
 from tests.export.engines.test_onnxruntime_int8 import VOCABULARY, write_product
 

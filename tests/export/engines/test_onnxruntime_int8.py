@@ -10,7 +10,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from export.engines import onnxruntime_int8
+from export.engines.int8_graph import build_int8
+from export.engines.onnxruntime_int8 import OnnxRuntimeInt8
 from export.engines.row_quantization import quantize_rows
 from export.errors import ExportError
 from export.held_out import Scorer
@@ -23,7 +24,7 @@ WITHOUT_VNNI = "flags : fpu sse4_2 avx2"
 
 @pytest.fixture(scope="module")
 def scorer(exported: Place) -> Scorer:
-    return onnxruntime_int8.open_scorer(exported.build / "engines" / "cpu" / "fast" / "model.onnx", 1)
+    return OnnxRuntimeInt8().open_scorer(exported.build / "engines" / "cpu" / "fast" / "model.onnx", 1)
 
 
 def test_a_product_s_answer_does_not_depend_on_its_neighbours_or_on_padding(scorer: Scorer) -> None:
@@ -45,10 +46,10 @@ def test_all_products_of_weights_are_in_int8_and_the_variant_values_keeps_those_
     path = exported.build / "engines" / "cpu" / "fast" / "model.onnx"
     # Two layers: query, key, value, attention's output, and the two of the feed-forward part.
     assert len(quantized_products(path)) == 2 * 6
-    onnxruntime_int8.build(exported.build / "onnx" / "model.onnx", tmp_path / "model.onnx", "values", make_workload())
+    build_int8(exported.build / "onnx" / "model.onnx", tmp_path / "model.onnx", "values")
     kept = quantized_products(tmp_path / "model.onnx")
     assert len(kept) == 2 * 5 and not any("/self/value/" in name for name in kept)
-    facts = onnxruntime_int8.compile(path, path.parent, make_workload(), force=False).facts
+    facts = OnnxRuntimeInt8().compile(path, path.parent, make_workload(), force=False).facts
     assert facts["int8_products"] == 12 and facts["operators"]["MultiHeadAttention"] == 2
     assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
 
@@ -121,10 +122,7 @@ def run(path: Path, x: npt.NDArray[np.float32], processors: Path) -> npt.NDArray
     return answer
 
 
-@pytest.mark.parametrize("centred", [False, True])
-def test_every_vector_has_a_range_of_its_own_and_zeros_stay_zeros(
-    tmp_path: Path, centred: bool, processors: Path
-) -> None:
+def test_every_vector_has_a_range_of_its_own_and_zeros_stay_zeros(tmp_path: Path, processors: Path) -> None:
     random = np.random.default_rng(0)
     weight = random.normal(size=(64, 16)).astype(np.float32)
     weight[:, 3] = 0  # a column without weights has no range either
@@ -132,7 +130,7 @@ def test_every_vector_has_a_range_of_its_own_and_zeros_stay_zeros(
     x[0, 1] *= 10_000  # would make a common range useless for all others
     x[1, 2] = 0
     write_product(tmp_path / "float.onnx", weight)
-    assert quantize_rows(tmp_path / "float.onnx", tmp_path / "int8.onnx", centred=centred) == 1
+    assert quantize_rows(tmp_path / "float.onnx", tmp_path / "int8.onnx") == 1
     found, right = run(tmp_path / "int8.onnx", x, processors), x @ weight
     assert (found[1, 2] == 0).all() and (found[..., 3] == 0).all()
     scale = np.abs(x).max(axis=-1, keepdims=True)
@@ -159,18 +157,6 @@ def test_behind_a_gelu_the_largest_value_tells_a_vector_s_range(tmp_path: Path, 
     assert (found[1, 2] == 0).all() and (np.abs(found - right) <= 0.15 * gelu).all()
 
 
-def test_centred_rows_are_finer_for_vectors_to_one_side_of_0(tmp_path: Path, processors: Path) -> None:
-    random = np.random.default_rng(0)
-    weight = random.normal(size=(256, 32)).astype(np.float32)
-    x = np.maximum(random.normal(size=(1, 50, 256)), 0).astype(np.float32)  # half of it exactly 0, as behind a ReLU
-    write_product(tmp_path / "float.onnx", weight)
-    errors = {}
-    for centred in (False, True):
-        quantize_rows(tmp_path / "float.onnx", tmp_path / "int8.onnx", centred=centred)
-        errors[centred] = np.abs(run(tmp_path / "int8.onnx", x, processors) - x @ weight).mean()
-    assert errors[True] < errors[False]
-
-
 def test_a_product_that_is_kept_is_as_it_was(tmp_path: Path, processors: Path) -> None:
     weight = np.eye(4, dtype=np.float32)
     write_product(tmp_path / "float.onnx", weight)
@@ -185,4 +171,4 @@ def test_a_graph_without_products_is_refused(tmp_path: Path) -> None:
     graph = helper.make_graph([helper.make_node("Abs", ["x"], ["y"])], "none", [value], [other])
     onnx.save(helper.make_model(graph), str(tmp_path / "none.onnx"))
     with pytest.raises(ExportError, match="no matrix product"):
-        onnxruntime_int8.build(tmp_path / "none.onnx", tmp_path / "int8.onnx", "fast", make_workload())
+        build_int8(tmp_path / "none.onnx", tmp_path / "int8.onnx", "fast")

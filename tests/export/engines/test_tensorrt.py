@@ -20,13 +20,16 @@ from tritonclient.grpc import model_config_pb2
 
 from export.__main__ import INCOMPLETE, main
 from export.engines import tensorrt
+from export.engines.float16 import graph as float16
 from export.engines.plan import runtime
 from export.engines.plan.api import TensorRT
 from export.engines.plan.gpu import Gpu
+from export.engines.tensorrt import TensorRTPlan
 from export.errors import ExportError, Incomplete
 from export.held_out import Scorer
+from export.onnx_scorer import open_scorer
 from export.pipeline import export
-from serving.releases import current_release, read_release
+from serving.releases import current_release
 from tests.export.conftest import MAX_LENGTH, Place
 
 GPU = Gpu(name="NVIDIA Test", compute_capability="9.9", driver="999.1", cuda="13.0")
@@ -50,7 +53,7 @@ def with_gpu(monkeypatch: pytest.MonkeyPatch, verifier: TensorRT, no_gpu: None) 
             facts = json.loads((path.parent / "facts.json").read_text())
             self._lengths = {profile["length"]: profile["max_batch"] for profile in facts["profiles"]}
             newest = max(path.parents[1].glob("*/model.onnx"), key=lambda graph: graph.stat().st_mtime_ns)
-            self._scorer: Scorer = tensorrt.open_scorer(newest, 1)
+            self._scorer: Scorer = TensorRTPlan().open_scorer(newest, 1)
 
         def __call__(self, ids: Any, mask: Any) -> Any:
             assert len(ids) <= self._lengths[ids.shape[1]]
@@ -86,10 +89,11 @@ def test_a_machine_without_a_gpu_does_all_it_can_and_ends_in_one_sentence_about_
 def test_what_was_made_without_a_gpu_is_not_made_again(place: Place, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(2):
         caplog.clear()
-        caplog.set_level("INFO", logger="export")
+        caplog.set_level("INFO")
         with pytest.raises(Incomplete):
             export(place.settings(), "gpu")
-    assert "ONNX graph in float32" not in caplog.text and "FP16 ONNX, direct …" not in caplog.text
+    assert "The ONNX graph in float32 is up to date" in caplog.text
+    assert "The graph FP16 ONNX, direct is up to date" in caplog.text
     assert "The FP16 graph compiles" in caplog.text
 
 
@@ -112,7 +116,7 @@ def test_without_the_wheel_that_verifies_the_rest_is_done_and_said(
 def test_a_plan_becomes_a_release_that_serving_can_read(place: Place, with_gpu: list[tuple[int, ...]]) -> None:
     made = export(place.settings(), "gpu")
     release = current_release(place.releases)
-    assert release.id == made.release.name and "-gpu-" in release.id and release.target == "gpu"
+    assert release.id == made.release.id and "-gpu-" in release.id and release.target == "gpu"
     assert (release.repository / "classifier" / "1" / "model.plan").stat().st_size > 1_000_000
     assert not list(release.repository.rglob("*.onnx")) and not (release.repository / "classifier" / "configs").exists()
     assert {path.name for path in release.repository.iterdir()} == {
@@ -131,7 +135,7 @@ def test_the_manifest_tells_what_the_plan_was_built_with_and_for(
     place: Place, with_gpu: list[tuple[int, ...]], verifier: TensorRT, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PRODUCT_TAGGER_IMAGE", "product-tagger:test")
-    engine = export(place.settings(), "gpu").manifest["engine"]
+    engine = export(place.settings(), "gpu").release.manifest["engine"]
     assert (engine["name"], engine["variant"], engine["file"]) == ("TensorRT FP16", "direct", "model.plan")
     assert (engine["tensorrt"], engine["gpu"], engine["compute_capability"]) == (verifier.__version__, GPU.name, "9.9")
     assert (engine["driver"], engine["cuda"], engine["image"]) == ("999.1", "13.0", "product-tagger:test")
@@ -142,7 +146,7 @@ def test_the_manifest_tells_what_the_plan_was_built_with_and_for(
 
 
 def test_the_configuration_agrees_with_the_graph_and_the_plan(place: Place, with_gpu: list[tuple[int, ...]]) -> None:
-    release = read_release(export(place.settings(), "gpu").release)
+    release = export(place.settings(), "gpu").release
     text = (release.repository / "classifier" / "config.pbtxt").read_text()
     config = text_format.Parse(text, model_config_pb2.ModelConfig())
     graph = onnx.load(str(place.build / "engines" / "gpu" / "direct" / "model.onnx")).graph
@@ -166,7 +170,7 @@ def test_the_configuration_agrees_with_the_graph_and_the_plan(place: Place, with
 
 
 def test_the_plan_itself_is_compared_with_the_checkpoint(place: Place, with_gpu: list[tuple[int, ...]]) -> None:
-    graphs = export(place.settings(), "gpu").manifest["parity"]["graphs"]
+    graphs = export(place.settings(), "gpu").release.manifest["parity"]["graphs"]
     assert [graph["graph"] for graph in graphs] == ["FP32 ONNX", "FP16 ONNX, direct", "TensorRT FP16"]
     assert all(graph["passed"] for graph in graphs)
 
@@ -191,10 +195,10 @@ def test_a_second_export_finds_the_plan_and_another_gpu_makes_it_again(
     monkeypatch.setattr(tensorrt, "find_gpu", lambda: dataclasses.replace(GPU, driver="999.2"))
     assert export(place.settings(), "gpu").up_to_date  # a newer driver runs the same plan
     monkeypatch.setattr(tensorrt, "find_gpu", lambda: Gpu("NVIDIA Other", "8.0", "999.1", "13.0"))
-    caplog.set_level("INFO", logger="export")
+    caplog.set_level("INFO")
     made = export(place.settings(), "gpu")
-    assert not made.up_to_date and made.manifest["engine"]["gpu"] == "NVIDIA Other"
-    assert "because TensorRT or the GPU changed" in caplog.text
+    assert not made.up_to_date and made.release.manifest["engine"]["gpu"] == "NVIDIA Other"
+    assert "The release is made, because TensorRT or the GPU (gpu, compute_capability) changed since" in caplog.text
 
 
 def test_a_graph_that_tensorrt_can_t_take_leaves_the_current_release(
@@ -204,8 +208,8 @@ def test_a_graph_that_tensorrt_can_t_take_leaves_the_current_release(
         path.write_bytes(graph.read_bytes()[:1000])
 
     before = place_with_release.files()
-    monkeypatch.setattr(tensorrt, "open_scorer", lambda path, threads: tensorrt_scorer(place_with_release))
-    monkeypatch.setattr(tensorrt, "convert_direct", broken)
+    monkeypatch.setattr(TensorRTPlan, "open_scorer", lambda *_: tensorrt_scorer(place_with_release))
+    monkeypatch.setattr(float16, "convert_direct", broken)
     with pytest.raises(ExportError, match=r"can't read .*model\.onnx: it is damaged"):
         export(place_with_release.settings(), "gpu")
     assert (place_with_release.build / "engines" / "gpu" / "build.log").exists()  # whatever became of the plan
@@ -214,9 +218,7 @@ def test_a_graph_that_tensorrt_can_t_take_leaves_the_current_release(
 
 def tensorrt_scorer(place: Place) -> Scorer:
     """Answers as the float32 graph does, so that the gate lets a broken FP16 graph pass to the compiler."""
-    from export.engines import onnxruntime_int8
-
-    return onnxruntime_int8.open_scorer(place.build / "onnx" / "model.onnx", 1)
+    return open_scorer(place.build / "onnx" / "model.onnx", 1)
 
 
 def test_autocast_is_tried_where_the_direct_way_fails(
@@ -229,8 +231,8 @@ def test_autocast_is_tried_where_the_direct_way_fails(
         weight.CopyFrom(onnx.numpy_helper.from_array(-values, weight.name))
         onnx.save(model, str(path))
 
-    monkeypatch.setattr(tensorrt, "convert_direct", spoilt)
-    engine = export(place.settings(), "gpu").manifest["engine"]
+    monkeypatch.setattr(float16, "convert_direct", spoilt)
+    engine = export(place.settings(), "gpu").release.manifest["engine"]
     assert engine["variant"] == "autocast"
 
 
@@ -243,7 +245,7 @@ def test_autocast_by_itself_says_what_to_install(place: Place, monkeypatch: pyte
 def test_changed_buckets_make_another_plan(place: Place, with_gpu: list[tuple[int, ...]]) -> None:
     export(place.settings(), "gpu")
     made = export(place.settings(tensorrt={"length_buckets": [8, 24]}), "gpu")
-    assert [profile["length"] for profile in made.manifest["engine"]["profiles"]] == [8, 24, MAX_LENGTH]
+    assert [profile["length"] for profile in made.release.manifest["engine"]["profiles"]] == [8, 24, MAX_LENGTH]
 
 
 def test_both_targets_lie_beside_each_other(place_with_release: Place, with_gpu: list[tuple[int, ...]]) -> None:

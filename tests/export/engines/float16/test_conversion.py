@@ -9,10 +9,10 @@ import onnx
 import pytest
 from onnx import TensorProto, numpy_helper
 
-from export.engines import onnxruntime_int8
 from export.engines.float16.autocast import convert_autocast
 from export.engines.float16.emulation import write_emulation
 from export.held_out import TokenBatch
+from export.onnx_scorer import open_scorer
 from tests.export.engines.conftest import Graphs
 
 
@@ -63,8 +63,8 @@ def test_the_graph_is_valid_onnx_in_the_order_of_its_dependencies(converted: Pat
 def test_it_is_half_as_large_and_answers_nearly_the_same(converted: Path, graphs: Graphs, batch: TokenBatch) -> None:
     assert converted.stat().st_size < 0.6 * graphs.float32.stat().st_size
     write_emulation(converted, converted.with_suffix(".emulation"))
-    right = onnxruntime_int8.open_scorer(graphs.float32, 1)(*batch)
-    found = onnxruntime_int8.open_scorer(converted.with_suffix(".emulation"), 1)(*batch)
+    right = open_scorer(graphs.float32, 1)(*batch)
+    found = open_scorer(converted.with_suffix(".emulation"), 1)(*batch)
     assert 0 < np.abs(found - right).max() < 5e-3
 
 

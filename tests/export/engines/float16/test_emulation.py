@@ -13,9 +13,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from export.engines import onnxruntime_int8
 from export.engines.float16.emulation import write_emulation
 from export.held_out import TokenBatch
+from export.onnx_scorer import open_scorer
 from export.signature import INPUTS, OUTPUT
 from tests.export.engines.conftest import Graphs
 
@@ -67,10 +67,10 @@ def test_a_whole_model_is_rounded_as_onnx_s_own_reference_does(
     graphs: Graphs, batch: TokenBatch, tmp_path: Path
 ) -> None:
     write_emulation(graphs.float16, tmp_path / "emulation.onnx")
-    exact = onnxruntime_int8.open_scorer(graphs.float32, 1)(*batch)
-    found = onnxruntime_int8.open_scorer(tmp_path / "emulation.onnx", 1)(*batch)
+    exact = open_scorer(graphs.float32, 1)(*batch)
+    found = open_scorer(tmp_path / "emulation.onnx", 1)(*batch)
     evaluator = ReferenceEvaluator(onnx.load(str(graphs.float16)))
     reference: Any = evaluator.run([OUTPUT], dict(zip(INPUTS, batch, strict=True)))[0]  # type: ignore[index]
-    alone = onnxruntime_int8.open_scorer(graphs.float16, 1)(*batch)
+    alone = open_scorer(graphs.float16, 1)(*batch)
     assert np.abs(found - reference).mean() < 0.2 * np.abs(exact - reference).mean()
     assert np.abs(found - reference).mean() < np.abs(alone - reference).mean()

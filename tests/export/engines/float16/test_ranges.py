@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
 
-from export.engines import tensorrt
+from export.engines.float16.graph import build_fp16
 from export.engines.float16.ranges import LARGEST, activation_peaks, weight_peaks
-from export.held_out import HeldOut, TokenBatch
-from tests.export.conftest import make_workload
+from export.held_out import TokenBatch
 from tests.export.engines.conftest import Graphs
 
 LAYER = "bert.encoder.layer.1.attention.output.dense.bias"
@@ -53,8 +51,5 @@ def test_the_export_says_which_layers_leave_the_range(
     graphs: Graphs, batch: TokenBatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     spoil(graphs.float32, tmp_path / "spoilt.onnx", 70_000)
-    tokens = [row[mask == 1] for row, mask in zip(*batch, strict=True)]
-    products = HeldOut(tokens, np.zeros(len(tokens), np.int64), np.zeros((len(tokens), 0), bool), {}, 0)
-    workload = make_workload(calibration=lambda: products)
-    tensorrt.build(tmp_path / "spoilt.onnx", tmp_path / "half.onnx", "direct", workload)
+    build_fp16(tmp_path / "spoilt.onnx", tmp_path / "half.onnx", "direct", [batch])
     assert f"{LAYER} reaches 7e+04; FP16 ends at 65,504." in caplog.text

@@ -21,7 +21,7 @@ PROFILES = [Profile(Range(1, 4, 8), Range(length, length, length)) for length in
 
 
 def options(folder: Path, timing_cache: Path | None = None) -> BuildOptions:
-    return BuildOptions(256, 2, POSITIONS, folder / "build.log", timing_cache)
+    return BuildOptions(2, POSITIONS, folder / "build.log", timing_cache)
 
 
 def test_the_trained_graph_compiles_with_all_profiles_and_keeps_names_types_and_shapes(

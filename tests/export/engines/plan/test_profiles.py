@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import pytest
 
 from export.engines.plan.profiles import Profile, Range, bucket_of, check_profiles, length_buckets, plan_profiles
 from export.errors import ExportError
-from settings import Settings
-from tests.export.conftest import MAX_LENGTH, POSITIONS, make_workload
+from tests.export.conftest import MAX_LENGTH, POSITIONS
 
 FREE = {"input_ids": [-1, -1], "attention_mask": [-1, -1]}
 GOOD = Profile(Range(1, 16, 64), Range(16, 16, 16))
-
-
-def settings(buckets: list[int], **serving: Any) -> Settings:
-    return Settings.model_validate({"export": {"tensorrt": {"length_buckets": buckets}}, "serving": serving})
 
 
 @pytest.mark.parametrize(
@@ -25,7 +19,7 @@ def settings(buckets: list[int], **serving: Any) -> Settings:
     [([16, 32, 64, 128], [16, MAX_LENGTH]), ([8, 24], [8, 24, MAX_LENGTH]), ([128], [MAX_LENGTH])],
 )
 def test_buckets_end_at_the_length_that_texts_are_cut_at(buckets: list[int], expected: list[int]) -> None:
-    assert length_buckets(make_workload(settings(buckets))) == expected
+    assert length_buckets(buckets, MAX_LENGTH) == expected
 
 
 def test_a_text_gets_the_least_bucket_that_holds_it() -> None:
@@ -33,7 +27,7 @@ def test_a_text_gets_the_least_bucket_that_holds_it() -> None:
 
 
 def test_there_is_a_profile_for_each_bucket_with_every_batch_of_the_server() -> None:
-    profiles = plan_profiles(make_workload(settings([16], max_batch_size=8)))
+    profiles = plan_profiles([16, MAX_LENGTH], 8)
     assert [profile.shapes() for profile in profiles] == [
         ((1, 16), (8, 16), (8, 16)),  # the typical batch is no larger than the largest
         ((1, MAX_LENGTH), (8, MAX_LENGTH), (8, MAX_LENGTH)),
@@ -41,7 +35,7 @@ def test_there_is_a_profile_for_each_bucket_with_every_batch_of_the_server() -> 
 
 
 def test_no_batch_fits_two_profiles() -> None:
-    profiles = plan_profiles(make_workload(settings([16, 24])))
+    profiles = plan_profiles([16, 24, MAX_LENGTH], 64)
     for length in range(1, MAX_LENGTH + 1):
         assert sum(profile.length.least <= length <= profile.length.most for profile in profiles) <= 1
 

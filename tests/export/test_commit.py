@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from export.fingerprint import COMMIT_VARIABLE, git_state
+from export.commit import COMMIT_VARIABLE, git_state
 
 
 @pytest.mark.parametrize(("told", "dirty"), [("0123abc", False), ("0123abc-dirty", True)])
