@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from deploy.docker import Docker
 from deploy.errors import DeployError
+from steps import files_digest
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 DOCKERFILE = Path("deploy") / "Dockerfile"
@@ -52,11 +52,7 @@ def build_command(docker: Docker, image: str, checkout: Path = CHECKOUT) -> list
 
 def source_digest(checkout: Path = CHECKOUT) -> str:
     """SHA-256 over all files that decide what is in the image; an image has that of its sources as a label."""
-    digest = hashlib.sha256()
-    for path in _files(checkout):
-        name, content = path.relative_to(checkout).as_posix().encode(), path.read_bytes()
-        digest.update(b"%d %s %d " % (len(name), name, len(content)) + content)
-    return digest.hexdigest()
+    return files_digest(_files(checkout), checkout)
 
 
 def commit(checkout: Path = CHECKOUT) -> str:
