@@ -3,8 +3,32 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
+
+import pytest
 
 # A shell ignores Ctrl-C on behalf of what it starts in the background, and programs inherit that. The tests that
 # interrupt a program mean one that hears it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+TESTS = Path(__file__).parent
+LONGEST_FIRST = ("e2e", "loadtest", "training", "export", "serving")
+"""Folders in the order in which `make test` deals them out to its processes; the others follow."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps the tests of a file together in one process, and those of one model in tests/e2e, with what they share."""
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.relative_to(TESTS).parts[0]
+        return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
+
+    items.sort(key=place)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _group(item: pytest.Item) -> str:
+    names = item.path.relative_to(TESTS)
+    return "pipeline" if "pipeline" in getattr(item, "fixturenames", ()) else names.as_posix()
