@@ -25,9 +25,8 @@ DEFAULTS = (
     "catalog.columns={}",
     "catalog.taxonomy=null",
     "catalog.limit=null",
-    # The demonstration shows what the base can do; six of its twelve layers are the default, at half the price.
-    "training.base_layers=all",
-    "training.token_dropout=0.2",
+    # All of it, installation included, in under 12 minutes on two plain cores.
+    "training.minutes=4",
     "serving.address=127.0.0.1",
 )
 

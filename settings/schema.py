@@ -58,14 +58,17 @@ class TrainingSettings(Section):
     """Tokens of the base's vocabulary to keep, and in any case those that the catalogue uses; `all` keeps all. `auto`:
     32000 for multilingual-e5-small, all for others."""
     base_layers: list[Annotated[int, Field(ge=0)]] | Literal["auto", "all"] = "auto"
-    """Layers of the base to keep, counted from 0. `auto`: every second one for multilingual-e5-small, all for
-    others."""
+    """Layers of the base to keep, counted from 0. `auto`: every second one for multilingual-e5-small, all for others;
+    all where `minutes` is set, because they learn sooner than fewer layers that have to be healed."""
     pooling: Literal["auto", "mean", "cls"] = "auto"
     """`auto`: mean for sentence-transformers bases, cls for others."""
     max_length: Annotated[int, Field(ge=8)] = 96
     """Tokens a text is cut at, in training and in serving."""
+    minutes: Annotated[float, Field(gt=0)] | None = None
+    """How long making the base and fine-tuning it may take; null: no bound. A step's time is measured on this machine,
+    and steps, and the layers that learn, are chosen so that the rate has come down to 0 when the time is over."""
     epochs: Annotated[int, Field(ge=1)] = 4
-    """Most passes over the training products; early stopping may end sooner."""
+    """Most passes over the training products; early stopping, or `minutes`, may end sooner."""
     min_steps: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     """Small catalogues train for more epochs, until this many optimizer steps. `auto`: 600 for multilingual-e5-small,
     300 for others."""
@@ -77,10 +80,12 @@ class TrainingSettings(Section):
     head_learning_rate: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
     """The same for the new layer on top, which begins from nothing. `auto`: 0.002 for multilingual-e5-small, 0.001 for
     others."""
-    dropout: Share = 0.1
-    """Share of the encoder's hidden numbers and of the pooled vector left out at random during training."""
-    token_dropout: Share = 0.1
-    """Share of the training texts' tokens hidden at random: a product is learnt by more than one word of it."""
+    dropout: Share | Literal["auto"] = "auto"
+    """Share of the encoder's hidden numbers and of the pooled vector left out at random during training. `auto`: 0.1,
+    and 0 where `minutes` leaves time for fewer than two passes."""
+    token_dropout: Share | Literal["auto"] = "auto"
+    """Share of the training texts' tokens hidden at random: a product is learnt by more than one word of it. `auto`: as
+    for `dropout`."""
     ngram_buckets: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     """Rows for pairs of tokens in the table of n-grams that stands beside the encoder; 0: no such table. `auto`: 32768,
     or none where the table would take more than 128 MiB."""

@@ -6,14 +6,13 @@ Single steps throw the weights about; their average lies nearer to the middle of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 AVERAGE_FILE = "average.pt"
@@ -23,7 +22,7 @@ WARM_UP = 10
 
 
 class WeightAverage(TrainerCallback):
-    """Keeps the exponential moving average of a model's weights.
+    """Keeps the exponential moving average of the weights that learn.
 
     Args:
         model: whose weights are averaged after each step.
@@ -31,15 +30,19 @@ class WeightAverage(TrainerCallback):
     """
 
     def __init__(self, model: nn.Module, decay: float = DECAY) -> None:
-        def blend(averages: Sequence[torch.Tensor], weights: Sequence[torch.Tensor], steps: Any) -> None:
-            kept = min(decay, (1.0 + float(steps)) / (WARM_UP + float(steps)))
-            torch._foreach_lerp_(list(averages), list(weights), 1.0 - kept)
-
-        self._average = AveragedModel(model, multi_avg_fn=blend)
+        self._decay = decay
+        self._steps = 0
+        self._average = [weight.detach().clone() for weight in _learning(model)]
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Take the step's weights into the average."""
-        self._average.update_parameters(kwargs["model"])
+        self.update(kwargs["model"])
+
+    def update(self, model: nn.Module) -> None:
+        """Take the model's weights into the average; the first ones are the average."""
+        kept = min(self._decay, (1.0 + self._steps) / (WARM_UP + self._steps)) if self._steps else 0.0
+        torch._foreach_lerp_(self._average, [weight.detach() for weight in _learning(model)], 1.0 - kept)
+        self._steps += 1
 
     @contextmanager
     def in_place_of(self, model: nn.Module) -> Iterator[None]:
@@ -52,16 +55,25 @@ class WeightAverage(TrainerCallback):
 
     def copy_to(self, model: nn.Module) -> None:
         """Make the averaged weights the model's own."""
-        model.load_state_dict(self._average.module.state_dict())
+        with torch.no_grad():
+            for own, averaged in zip(_learning(model), self._average, strict=True):
+                own.copy_(averaged)
 
     def save(self, directory: Path) -> None:
         """Write the average beside a checkpoint's files."""
-        torch.save(self._average.state_dict(), directory / AVERAGE_FILE)
+        torch.save({"steps": self._steps, "weights": self._average}, directory / AVERAGE_FILE)
 
     def load(self, directory: Path) -> None:
         """Read what `save` wrote."""
-        self._average.load_state_dict(torch.load(directory / AVERAGE_FILE, map_location="cpu", weights_only=True))
+        saved = torch.load(directory / AVERAGE_FILE, map_location="cpu", weights_only=True)
+        self._steps = saved["steps"]
+        for own, averaged in zip(self._average, saved["weights"], strict=True):
+            own.copy_(averaged)
 
     def _exchange(self, model: nn.Module) -> None:
-        for own, averaged in zip(model.parameters(), self._average.module.parameters(), strict=True):
-            own.data, averaged.data = averaged.data, own.data
+        for place, own in enumerate(_learning(model)):
+            own.data, self._average[place] = self._average[place], own.data
+
+
+def _learning(model: nn.Module) -> list[nn.Parameter]:
+    return [weight for weight in model.parameters() if weight.requires_grad]

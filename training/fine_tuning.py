@@ -25,7 +25,7 @@ from transformers import (
     TrainingArguments,
     set_seed,
 )
-from transformers.trainer_utils import get_last_checkpoint
+from transformers.trainer_utils import IntervalStrategy, get_last_checkpoint
 
 from catalog.taxonomy import Taxonomy
 from settings import TrainingSettings
@@ -33,10 +33,13 @@ from training.averaging import WeightAverage
 from training.base import BaseModel, LearningRates
 from training.data import EncodedExamples, TokenDropout
 from training.errors import TrainingError
+from training.freezing import freeze_lowest, leave_out_dropout, measure_step
 from training.losses import ProductTaggingLoss, prior_log_odds
 from training.modeling_product_tagging import BertForProductTagging, ProductTaggingConfig
+from training.pace import Pace, agreed, now
 from training.precision import computes_in_bf16
 from training.rates import learning_rates, least_steps
+from training.time_plan import StepSeconds, TimePlan, frozen_layers, plan_in_time
 from training.trainer import ProductTaggingTrainer, ProgressLines
 
 logger = logging.getLogger(__name__)
@@ -48,6 +51,7 @@ MIN_VALIDATION = 200
 MOST_EVALUATIONS = 12
 SAVE_STEPS = 500
 """An interrupted run loses at most so many steps."""
+DROPOUT = 0.1
 WEIGHT_DECAY = 0.01
 WARM_UP_SHARE = 0.06
 """Share of the steps in which the learning rate rises."""
@@ -108,9 +112,28 @@ def fine_tune(
     model = build_model(settings, base, taxonomy, train)
     # On its device before the average is made of it: the two are blended at every step.
     torch.nn.Module.to(model, arguments.device)  # transformers' own `to` has no usable type
+    dropout = DROPOUT if settings.token_dropout == "auto" else settings.token_dropout
+    loss = ProductTaggingLoss(taxonomy.layout)
+    plan, pace = None, None
+    if settings.minutes is not None:
+        left = 60 * settings.minutes - base.making_seconds
+        pad_token_id = int(tokenizer.pad_token_id)
+        plan = _plan(settings, model, loss, train, validation, arguments, pad_token_id, left, directory, resume)
+        if plan.given_up:
+            arguments.eval_strategy = IntervalStrategy.NO
+            arguments.load_best_model_at_end = False
+            arguments.logging_steps = _logging_steps(plan.steps)
+        if plan.is_brief:
+            rates = learning_rates(settings, base.recipe, brief=True)
+            arguments.learning_rate = rates.encoder
+            dropout = 0.0 if settings.token_dropout == "auto" else dropout
+            if settings.dropout == "auto":
+                leave_out_dropout(model)
+        freeze_lowest(model, plan.frozen_layers)
+        pace = Pace(plan.limit_s, WARM_UP_SHARE, now)
     average = WeightAverage(model)
     evaluates = arguments.eval_strategy != "no"
-    callbacks: list[TrainerCallback] = [ProgressLines(), _Saving()]
+    callbacks: list[TrainerCallback] = [ProgressLines(pace), *([pace] if pace else []), _Saving()]
     if evaluates and settings.early_stopping_patience:
         callbacks.append(EarlyStoppingCallback(settings.early_stopping_patience))
     trainer = ProductTaggingTrainer(
@@ -118,14 +141,15 @@ def fine_tune(
         args=arguments,
         train=train,
         validation=validation if evaluates else None,
-        loss=ProductTaggingLoss(taxonomy.layout),
+        loss=loss,
         pad_token_id=int(tokenizer.pad_token_id),
         learning_rates={
             "classifier.": rates.head,
             WORD_EMBEDDINGS: rates.embeddings,
         },
-        token_dropout=TokenDropout.of(tokenizer, settings.token_dropout),
+        token_dropout=TokenDropout.of(tokenizer, dropout),
         average=average,
+        pace=pace,
         callbacks=callbacks,
     )
     started = time.monotonic()
@@ -145,8 +169,52 @@ def fine_tune(
         "threads": torch.get_num_threads(),
         "precision": "bf16" if arguments.bf16 else "fp32",
         "device": str(arguments.device),
+        "plan": asdict(plan) if plan else None,
     }
     return FineTuned(model.cpu(), list(state.log_history), facts)
+
+
+def _plan(
+    settings: TrainingSettings,
+    model: BertForProductTagging,
+    loss: ProductTaggingLoss,
+    train: EncodedExamples,
+    validation: EncodedExamples,
+    arguments: TrainingArguments,
+    pad_token_id: int,
+    seconds: float,
+    directory: Path,
+    resume: str | None,
+) -> TimePlan:
+    """Measure and plan within so many seconds, and keep the plan in the run's directory; a resumed run has one."""
+    if resume:
+        return TimePlan.read(directory)
+    begun = now()
+    layers = model.config.num_hidden_layers
+    whole, upper = (
+        measure_step(model, train, loss, arguments.train_batch_size, pad_token_id, frozen, arguments.bf16)
+        for frozen in (0, frozen_layers(layers))
+    )
+    steps_a_pass = math.ceil(len(train) / settings.batch_size)
+    full_steps = round(arguments.num_train_epochs) * steps_a_pass
+    evaluates = arguments.eval_strategy != "no"
+    plan = plan_in_time(
+        settings.minutes or 0.0,
+        agreed(seconds - (now() - begun)),
+        StepSeconds(agreed(whole), agreed(upper)),
+        full_steps=full_steps,
+        steps_a_pass=steps_a_pass,
+        layers=layers,
+        # A forward pass is a third of a step.
+        evaluating=agreed(whole) / 3 * len(validation) / settings.batch_size if evaluates else 0.0,
+        evaluations=math.ceil(full_steps / (arguments.eval_steps or full_steps)) + 1 if evaluates else 0,
+    )
+    logger.info("%s", plan.reason)
+    if plan.given_up:
+        logger.info("Given up for the time: %s.", plan.given_up)
+    if arguments.should_save:
+        plan.write(directory)
+    return plan
 
 
 def check_settings(settings: TrainingSettings) -> None:
@@ -175,6 +243,10 @@ def check_settings(settings: TrainingSettings) -> None:
         )
 
 
+def _logging_steps(steps: int) -> int:
+    return max(1, min(100, steps // 20))
+
+
 def _processes() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
@@ -184,14 +256,15 @@ def build_model(
 ) -> BertForProductTagging:
     """Put a new head on the base's encoder; its biases start at the labels' frequencies in the training part."""
     labels = taxonomy.layout.names
+    dropout = DROPOUT if settings.dropout == "auto" else settings.dropout
     config = ProductTaggingConfig.from_pretrained(
         base.source,
         pooling=base.pooling if settings.pooling == "auto" else settings.pooling,
         num_labels=len(labels),
         id2label=dict(enumerate(labels)),
         label2id={label: number for number, label in enumerate(labels)},
-        classifier_dropout=settings.dropout,
-        hidden_dropout_prob=settings.dropout,
+        classifier_dropout=dropout,
+        hidden_dropout_prob=dropout,
         # Dropout on attention probabilities would keep PyTorch from its fused attention.
         attention_probs_dropout_prob=0.0,
     )
@@ -239,7 +312,7 @@ def _arguments(
         metric_for_best_model="score" if evaluates else None,
         greater_is_better=True if evaluates else None,
         restore_callback_states_from_checkpoint=True,
-        logging_steps=max(1, min(100, steps // 20)),
+        logging_steps=_logging_steps(steps),
         report_to=settings.report_to,
         label_names=["category", "tags", "weight"],
         remove_unused_columns=False,
@@ -260,9 +333,10 @@ class _Saving(TrainerCallback):
     ) -> TrainerControl:
         if state.global_step % SAVE_STEPS == 0:
             control.should_save = True
-        if state.global_step >= state.max_steps:
+        evaluates = args.eval_strategy != "no"
+        if state.global_step >= state.max_steps or (control.should_training_stop and evaluates):
             control.should_save = True
-            control.should_evaluate = args.eval_strategy != "no"
+            control.should_evaluate = evaluates
         return control
 
 

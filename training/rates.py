@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from settings import TrainingSettings
 from training.base import LearningRates, Recipe
 
@@ -16,14 +18,17 @@ def least_steps(settings: TrainingSettings, recipe: Recipe) -> int:
     return recipe.min_steps if settings.min_steps == "auto" else settings.min_steps
 
 
-def learning_rates(settings: TrainingSettings, recipe: Recipe) -> LearningRates:
+def learning_rates(settings: TrainingSettings, recipe: Recipe, *, brief: bool = False) -> LearningRates:
     """Put together what the settings give and, where they say `auto`, the base's own.
 
     Args:
         settings: `learning_rate` and `head_learning_rate` may be `auto`.
         recipe: the base's.
+        brief: whether there is time for fewer than two passes.
     """
     own = recipe.rates
+    if brief and recipe.brief_rate is not None:
+        own = replace(own, encoder=recipe.brief_rate)
     return LearningRates(
         encoder=own.encoder if settings.learning_rate == "auto" else settings.learning_rate,
         head=own.head if settings.head_learning_rate == "auto" else settings.head_learning_rate,

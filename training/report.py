@@ -54,6 +54,9 @@ def model_card(metrics: Mapping[str, Any], taxonomy: Taxonomy) -> str:
     ]
     if training["best_step"]:
         lines.append(f"- kept: step {training['best_step']:,}, the best on the validation part")
+    if plan := training["plan"]:
+        given_up = f" Given up for the time: {plan['given_up']}." if plan["given_up"] else ""
+        lines.append(f"- {plan['reason']}{given_up}")
     if metrics["test"] is None:
         return "\n".join([*lines, "", "The catalogue has no test part: nothing was measured.", ""])
     lines += ["", "## Test part", "", *_headline_table(metrics["test"], metrics["baseline"])]

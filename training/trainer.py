@@ -29,6 +29,7 @@ from training.data import EncodedExamples, LengthGroupedSampler, PaddingCollator
 from training.evaluation import category_macro_f1, micro_f1
 from training.inference import probabilities_of
 from training.losses import ProductTaggingLoss
+from training.pace import Pace
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class ProductTaggingTrainer(Trainer):
         learning_rates: of the parts that don't learn at `args.learning_rate`: beginning of a parameter's name → rate.
         token_dropout: hides tokens of the training texts.
         average: keeps the averaged weights, which are evaluated, and of which the best are kept.
+        pace: the clock of a training within a time limit; None: the rate goes by the steps alone.
     """
 
     def __init__(
@@ -62,12 +64,14 @@ class ProductTaggingTrainer(Trainer):
         learning_rates: Mapping[str, float],
         token_dropout: TokenDropout,
         average: WeightAverage,
+        pace: Pace | None = None,
         callbacks: Sequence[TrainerCallback] = (),
     ) -> None:
         self._loss = loss
         self._learning_rates = learning_rates
         self._token_dropout = token_dropout
         self._average = average
+        self._pace = pace
         # A batch of one process is a stretch of the effective batch, so that any number of processes sees the same one.
         self._sampler = LengthGroupedSampler(train.lengths, args.train_batch_size * args.world_size, args.seed)
         super().__init__(
@@ -120,6 +124,18 @@ class ProductTaggingTrainer(Trainer):
             )
         return self.optimizer
 
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """Make the learning rates' schedule: by the steps, or by the pace."""
+        pace = self._pace
+        if pace is None or self.lr_scheduler is not None:
+            return super().create_scheduler(num_training_steps, optimizer)
+        of = self.create_optimizer() if optimizer is None else optimizer
+        self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
+            of, lambda step: pace.rate_factor(step, num_training_steps)
+        )
+        self._created_lr_scheduler = True
+        return self.lr_scheduler
+
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Evaluate the averaged weights."""
         assert isinstance(self.model, torch.nn.Module)
@@ -131,10 +147,14 @@ class ProductTaggingTrainer(Trainer):
         super().save_model(output_dir, _internal_call)
         if self.args.should_save and output_dir is not None:
             self._average.save(Path(output_dir))
+            if self._pace:
+                self._pace.save(Path(output_dir))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         self._average.load(Path(resume_from_checkpoint))
+        if self._pace:
+            self._pace.load(Path(resume_from_checkpoint))
 
     def _load_best_model(self) -> None:
         """Called after the last step; the model that is kept is made of the average."""
@@ -186,9 +206,14 @@ class ValidationMetrics:
 
 
 class ProgressLines(TrainerCallback):
-    """Writes a line to the log every so often: for logs, and for terminals beside the progress bar."""
+    """Writes a line to the log every so often: for logs, and for terminals beside the progress bar.
 
-    def __init__(self) -> None:
+    Args:
+        pace: the clock of a training within a time limit.
+    """
+
+    def __init__(self, pace: Pace | None = None) -> None:
+        self._pace = pace
         self._started = time.monotonic()
         self._first_step = 0
 
@@ -213,6 +238,8 @@ class ProgressLines(TrainerCallback):
         if "loss" in logs:
             seconds = time.monotonic() - self._started
             left = seconds / max(1, state.global_step - self._first_step) * (state.max_steps - state.global_step)
+            if self._pace:
+                left = min(left, self._pace.left)
             logger.info("%s: loss %.4f, about %s left", place, logs["loss"], _duration(left))
         elif "eval_score" in logs:
             figures = ("eval_loss", "eval_category_accuracy", "eval_category_macro_f1", "eval_tag_micro_f1")

@@ -15,6 +15,7 @@ METRICS: dict[str, Any] = {
         "base": "english", "base_reason": "training.base names it.", "base_layers": 6, "base_pieces": 30522,
         "pooling": "mean", "max_length": 96, "steps": 100, "batch_size": 32, "epochs": 4.0,
         "seconds": 90.0, "device": "cpu", "precision": "bf16", "processes": 1, "threads": 2, "best_step": 75,
+        "plan": None,
         "ngram_buckets": 32768,
     },
     "data": {

@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 from transformers import AutoModel, BertModel
 
 from training.base.texts import DEVICE, ENOUGH, batches, mean_vectors
+from training.pace import now
 from training.precision import computes_in_bf16
 
 logger = logging.getLogger(__name__)
@@ -36,11 +37,13 @@ class Healing:
         steps: batches it learns from.
         texts: those of the training products.
         precision: `training.precision`: in which numbers it computes.
+        limit_s: how long it may take, in seconds; None: as long as it takes.
     """
 
     steps: int
     texts: Sequence[str]
     precision: str = "auto"
+    limit_s: float | None = None
 
     def __bool__(self) -> bool:
         """Whether there is anything to do, and to do it with."""
@@ -66,9 +69,10 @@ def heal(pruned: BertModel, whole: BertModel, tokenizer: Tokenizer, pad_token_id
     torch.nn.Module.to(learner, DEVICE).eval()  # without dropout: nothing of what it shall learn is chance
     learner.embeddings.word_embeddings.requires_grad_(False)
     weights = [weight for weight in learner.parameters() if weight.requires_grad]
+    begun = now()
     optimizer = torch.optim.AdamW(weights, lr=LEARNING_RATE, weight_decay=0.0, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min((step + 1) / WARM_UP_STEPS, (healing.steps - step) / healing.steps)
+        optimizer, lambda step: min((step + 1) / WARM_UP_STEPS, 1.0 - _progress(step, healing, now() - begun))
     )
     torch.nn.Module.to(whole, DEVICE).eval()
     drawn = batches(healing.texts, tokenizer, pad_token_id)
@@ -86,7 +90,15 @@ def heal(pruned: BertModel, whole: BertModel, tokenizer: Tokenizer, pad_token_id
         optimizer.zero_grad()
         if step % LOG_STEPS == 0 or step == healing.steps:
             logger.info("Healing the base, step %d of %d: distance %.3f.", step, healing.steps, loss.item())
+        if healing.limit_s is not None and now() - begun >= healing.limit_s:
+            logger.info("Healing the base ended with its time, after %d of %d steps.", step, healing.steps)
+            break
     pruned.load_state_dict(learner.cpu().state_dict())
+
+
+def _progress(step: int, healing: Healing, elapsed: float) -> float:
+    """From 0 to 1, by the steps or by the clock, whichever is further."""
+    return min(1.0, max(step / healing.steps, elapsed / healing.limit_s if healing.limit_s else 0.0))
 
 
 def _taught(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,8 +24,13 @@ from training.base.healing import Healing
 from training.base.recipe import MULTILINGUAL_MINILM, Recipe
 from training.base.resolve import BaseModel, check_length, resolve_base
 from training.base.writing import write_multilingual, write_pruned
+from training.pace import now
 
 logger = logging.getLogger(__name__)
+
+HEALING_SHARE = 0.25
+"""Of `training.minutes`, where layers are named that have to be healed: the rest is for fine-tuning."""
+MADE_FILE = "time.json"
 
 Texts = Mapping[str, Sequence[str]]
 """Part of the catalogue → its texts: all decide which pieces are kept, and those of `train` heal what was cut."""
@@ -42,6 +48,7 @@ class BasePlan:
         vocabulary: pieces to keep; None: all.
         healing_steps: how long it learns, where layers are left out, to do without them.
         precision: in which numbers it computes while it learns.
+        healing_limit_s: how long it may learn, in seconds; None: as long as it takes.
     """
 
     name: str
@@ -51,6 +58,7 @@ class BasePlan:
     vocabulary: int | None
     healing_steps: int
     precision: str = "auto"
+    healing_limit_s: float | None = None
 
     @property
     def is_made(self) -> bool:
@@ -85,6 +93,7 @@ class BasePlan:
             "vocabulary": self.vocabulary,
             "healing_steps": self.healing_steps,
             "precision": self.precision if self.healing_steps else None,
+            "healing_limit_s": self.healing_limit_s if self.healing_steps else None,
         }
 
 
@@ -106,14 +115,16 @@ def plan_base(settings: TrainingSettings, languages: Mapping[str, int]) -> BaseP
         recipe = MULTILINGUAL_MINILM
     else:
         recipe = resolve_base(name, settings.max_length).recipe
-    layers = recipe.layers
+    # Within few minutes the whole base learns more than one that has lost layers and has to be healed first.
+    layers = recipe.layers if settings.minutes is None else None
     if settings.base_layers != "auto":
         layers = None if settings.base_layers == "all" else tuple(settings.base_layers)
     vocabulary = recipe.vocabulary
     if settings.base_vocabulary != "auto":
         vocabulary = None if settings.base_vocabulary == "all" else settings.base_vocabulary
     healing_steps = recipe.healing_steps if layers is not None else 0
-    return BasePlan(name, reason, recipe, layers, vocabulary, healing_steps, settings.precision)
+    limit = None if settings.minutes is None else 60 * settings.minutes * HEALING_SHARE
+    return BasePlan(name, reason, recipe, layers, vocabulary, healing_steps, settings.precision, limit)
 
 
 def find_or_make_base(plan: BasePlan, texts: Texts, directory: Path, max_length: int) -> BaseModel:
@@ -134,9 +145,9 @@ def find_or_make_base(plan: BasePlan, texts: Texts, directory: Path, max_length:
     if plan.is_made:
         write_base(plan, texts, directory)
         base = resolve_base(plan.name, max_length, str(directory))
-    else:
-        base = resolve_base(plan.name, max_length)
-    return replace(base, reason=plan.reason)
+        made = json.loads((directory / MADE_FILE).read_text(encoding="utf-8"))
+        return replace(base, reason=plan.reason, making_seconds=made["seconds"])
+    return replace(resolve_base(plan.name, max_length), reason=plan.reason)
 
 
 def write_base(plan: BasePlan, texts: Texts, directory: Path, *, force: bool = False) -> bool:
@@ -156,7 +167,7 @@ def write_base(plan: BasePlan, texts: Texts, directory: Path, *, force: bool = F
         Busy: the directory is being written by another program.
     """
     all_texts = [text for part in texts.values() for text in part]
-    healing = Healing(plan.healing_steps, texts.get("train", ()), plan.precision)
+    healing = Healing(plan.healing_steps, texts.get("train", ()), plan.precision, plan.healing_limit_s)
     step = Step(
         "The base",
         directory,
@@ -173,11 +184,14 @@ def write_base(plan: BasePlan, texts: Texts, directory: Path, *, force: bool = F
         if not step.is_due(force=force):
             return False
         with step.making() as staging:
+            begun = now()
             if plan.name == MULTILINGUAL:
                 write_multilingual(staging, all_texts, plan.layers, plan.vocabulary, healing)
             else:
                 base = resolve_base(plan.name, 1)
                 write_pruned(staging, base, all_texts, plan.layers, plan.vocabulary, healing, plan.recipe.levels)
+            made = {"seconds": round(now() - begun, 1)}
+            (staging / MADE_FILE).write_text(json.dumps(made) + "\n", encoding="utf-8")
     return True
 
 

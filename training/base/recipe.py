@@ -41,6 +41,7 @@ class Recipe:
         levels: whether its vectors are levelled (`levelling`).
         pooling: how its tokens are pooled, where the base does not say; `cls` is BERT's own way.
         rates: peak learning rates.
+        brief_rate: that of the encoder where there is time for fewer than two passes; None: the same as ever.
         min_steps: how many steps small catalogues are trained for.
     """
 
@@ -51,6 +52,7 @@ class Recipe:
     levels: bool = False
     pooling: Literal["mean", "cls"] = "cls"
     rates: LearningRates = LearningRates()
+    brief_rate: float | None = None
     min_steps: int = 300
 
 
@@ -66,6 +68,7 @@ MULTILINGUAL_MINILM = Recipe(
     pooling="mean",
     # Twelve layers learn best at half the rate of six.
     rates=LearningRates(encoder=1e-4, head=2e-3),
+    brief_rate=3e-4,
     # On few hundred products with hundreds of tags the loss was still falling after 300 steps.
     min_steps=600,
 )

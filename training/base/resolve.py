@@ -33,6 +33,7 @@ class BaseModel:
         pieces: number of token ids.
         recipe: how it is prepared and fine-tuned.
         reason: why it is the base, one sentence.
+        making_seconds: what making it took, which counts in `training.minutes`.
     """
 
     name: str
@@ -42,6 +43,7 @@ class BaseModel:
     pieces: int
     recipe: Recipe
     reason: str = "training.base names it."
+    making_seconds: float = 0.0
 
     def tokenizer(self, max_length: int) -> PreTrainedTokenizerBase:
         """Load the fast tokenizer, which truncates at `max_length` tokens, special tokens included."""
