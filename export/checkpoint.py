@@ -28,8 +28,6 @@ MODEL_FILES = ("config.json", "model.safetensors")
 FILES = (*MODEL_FILES, "tokenizer.json", "tokenizer_config.json", "taxonomy.json", "thresholds.json")
 METRICS = "metrics.json"
 """How good the checkpoint is. Training measures it when the checkpoint is published already."""
-TRAINING = "training.json"
-"""What training tells of the checkpoint's origin; a checkpoint of another origin need not have it."""
 MODEL_CLASS = "AutoModelForSequenceClassification"
 MEND = "Run `make train` again."
 
@@ -47,7 +45,7 @@ class Checkpoint:
         taxonomy: Categories and tags, in the order of the model's outputs.
         thresholds: Tag id → the probability from which the tag is given.
         metrics: What metrics.json holds; empty where training hasn't measured the checkpoint.
-        catalog_digest: SHA-256 of the catalogue it was trained on; None where training.json doesn't tell.
+        catalog_digest: SHA-256 of the products it was trained on; None where metrics.json doesn't tell.
         max_length: Tokens a text is cut at, special tokens included.
         pad_token_id: What a short row is filled with.
     """
@@ -119,6 +117,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     _check_labels(path, config, taxonomy)
     max_length, pad_token_id = _tokenizer_settings(path, config)
     model = [*(path / name for name in MODEL_FILES), *path.glob("*.py")]
+    metrics = _read_json(path / METRICS) if (path / METRICS).is_file() else {}
     return Checkpoint(
         path=path,
         digest=files_digest({*model, *(path / name for name in FILES)}, path),
@@ -126,8 +125,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
         config=config,
         taxonomy=taxonomy,
         thresholds=_thresholds(path / "thresholds.json", taxonomy),
-        metrics=_read_json(path / METRICS) if (path / METRICS).is_file() else {},
-        catalog_digest=_read_json(path / TRAINING).get("catalog") if (path / TRAINING).is_file() else None,
+        metrics=metrics,
+        catalog_digest=(metrics.get("data") or {}).get("sha256"),
         max_length=max_length,
         pad_token_id=pad_token_id,
     )

@@ -93,6 +93,9 @@ class TrainingSettings(Section):
     """`auto`: bfloat16 autocast where the processor or GPU computes in it, else float32."""
     early_stopping_patience: Annotated[int, Field(ge=0)] = 2
     """Evaluations without a better validation score before training stops; 0 turns it off."""
+    baseline: bool = True
+    """Whether a linear model (TF-IDF) is fitted on the same products for comparison, once the checkpoint is there. It
+    takes at most 2 GiB of memory, and is left out where it would need more."""
     report_to: Literal["tensorboard", "wandb", "none"] = "tensorboard"
     """Where the course of training is logged; `wandb` needs the package wandb and an account."""
     seed: Seed = 13

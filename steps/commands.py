@@ -21,6 +21,7 @@ def run_command(
     *,
     stopped: str = "Stopped; nothing was written.",
     level: int = logging.INFO,
+    silent: bool = False,
 ) -> int:
     """Does a command's work; SIGTERM ends it as Ctrl-C does, so that it takes with it what it has started.
 
@@ -31,6 +32,7 @@ def run_command(
         work: Returns the exit status.
         stopped: What is told after an interruption.
         level: From which level on the log lines are shown.
+        silent: Leave the sentences to another process, which does the same work.
 
     Returns:
         The process's exit status.
@@ -42,23 +44,24 @@ def run_command(
         sys.stdout.flush()  # here, where what goes wrong with it can still be told
         return status
     except KeyboardInterrupt:
-        print(f"\n{stopped}", file=sys.stderr)
+        if not silent:
+            print(f"\n{stopped}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of the output, `head` for instance, has seen enough
         _print_nothing_more()
         return 0
     except ProductTaggerError as error:
-        return _told(str(error))
+        return _told(str(error), silent)
     except OSError as error:
         if is_disk_full(error):
             try:
                 sys.stdout.flush()
             except OSError:  # the output itself is what has no room
                 _print_nothing_more()
-            return _told(full_sentence(Path(error.filename or Path.cwd())))
+            return _told(full_sentence(Path(error.filename or Path.cwd())), silent)
         if error.filename is None:
             raise
-        return _told(refused_sentence(error))
+        return _told(refused_sentence(error), silent)
     finally:
         signal.signal(signal.SIGTERM, former)
 
@@ -68,6 +71,7 @@ def _print_nothing_more() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _told(sentence: str) -> int:
-    print(f"error: {sentence}", file=sys.stderr)
+def _told(sentence: str, silent: bool) -> int:
+    if not silent:
+        print(f"error: {sentence}", file=sys.stderr)
     return 1

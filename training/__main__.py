@@ -12,9 +12,7 @@ from collections.abc import Sequence
 import transformers
 
 from settings import add_settings_options, load_settings
-from steps import ProductTaggerError
-from training.base import BaseModelError
-from training.errors import TrainingError
+from steps import run_command
 from training.pipeline import Trained, train
 from training.report import terminal_lines
 
@@ -23,45 +21,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the stage; returns the process's exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m training",
-        description="Fine-tune BERT on build/catalog; writes build/checkpoint and build/reports. An interrupted run "
-        "goes on where it stopped.",
+        description="Fine-tune BERT on build/catalog; writes build/checkpoint and build/reports/training. An "
+        "interrupted run goes on where it stopped.",
     )
     add_settings_options(parser)
     parser.add_argument("--force", action="store_true", help="train again even if nothing has changed")
     options = parser.parse_args(arguments)
     first = os.environ.get("RANK", "0") == "0"
-    logging.basicConfig(level=logging.INFO if first else logging.ERROR, format="%(message)s", stream=sys.stderr)
     transformers.utils.logging.set_verbosity_error()  # it warns of the new head, which is what training is for
     for noise in (".*pin_memory.*", "mtime may not be reliable.*"):
         warnings.filterwarnings("ignore", message=noise)
-    try:
+    if not first:
+        warnings.simplefilter("ignore")
+
+    def work() -> int:
         trained = train(load_settings(options.config, options.set), force=options.force)
-    except KeyboardInterrupt:
-        print("\nInterrupted. The same command goes on from the last saved step.", file=sys.stderr)
-        return 130
-    except (TrainingError, BaseModelError, ProductTaggerError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    if trained is not None:
-        _print(trained)
-    return 0
+        if trained is not None:
+            _print(trained)
+        return 0
+
+    return run_command(
+        work,
+        stopped="Interrupted. The same command goes on from the last saved step.",
+        level=logging.INFO if first else logging.ERROR,
+        silent=not first,
+    )
 
 
 def _print(trained: Trained) -> None:
     if trained.up_to_date:
-        print(
-            f"{trained.checkpoint} is up to date, because catalogue, settings and code are those of {trained.created}."
-        )
+        print(f"{trained.checkpoint} is up to date, because catalogue, settings and code are those of its making.")
         return
     print()
     for line in terminal_lines(trained.metrics):
         print(line)
     minutes = trained.metrics["training"]["seconds"] / 60
-    print(
-        f"\n{trained.checkpoint} written after {minutes:.1f} min of fine-tuning; the report and its plots lie in ",
-        end="",
-    )
-    print(trained.checkpoint.parent / "reports")
+    print(f"\n{trained.checkpoint} is complete ({minutes:.1f} min of fine-tuning).")
+    print(f"The report and its plots lie in {trained.report}.")
 
 
 if __name__ == "__main__":

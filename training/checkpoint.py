@@ -2,74 +2,107 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from safetensors import SafetensorError
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from catalog.taxonomy import Taxonomy
+from training.data import EncodedTexts
+from training.errors import TrainingError
+from training.inference import predict_logits, probabilities_of
+from training.modeling_product_tagging import BertForProductTagging
+from training.saving import save_model, write_json
 
-TRAINING_FILE = "training.json"
+METRICS_FILE, CARD_FILE = "metrics.json", "README.md"
+ANSWERING = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "thresholds.json")
+"""The files that decide what a checkpoint answers; taxonomy.json beside them says what the labels are called."""
 
 
-def write_checkpoint(
-    directory: Path,
-    *,
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    taxonomy: Taxonomy,
-    thresholds: npt.NDArray[np.float32],
-    metrics: Mapping[str, Any],
-    model_card: str,
-    fingerprint: Mapping[str, Any],
-) -> None:
-    """Fill an empty directory with a checkpoint.
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained model with all that its answers need.
 
-    Args:
-        directory: renamed into its place by the caller when all of this has been written.
-        model: saved as float32 with the code that its configuration names (`auto_map`).
-        tokenizer: its `model_max_length` is the length that texts are cut at, here and in serving.
+    Attributes:
+        model: ready to answer, on the CPU or where it was moved to.
+        tokenizer: cuts texts at the length that the model was trained with.
         taxonomy: the labels in the order of the model's outputs.
         thresholds: the probability from which a tag is given, float32 [T].
-        metrics: becomes metrics.json.
-        model_card: becomes README.md.
-        fingerprint: what the checkpoint was made from; becomes training.json.
     """
-    model.float().save_pretrained(directory)
-    # The writer leaves it readable for its owner only; a server may run as another user.
-    (directory / "model.safetensors").chmod(0o644)
-    tokenizer.save_pretrained(directory)
-    (directory / "taxonomy.json").write_text(taxonomy.to_json(), encoding="utf-8")
-    tags = {tag: round(float(threshold), 6) for tag, threshold in zip(taxonomy.tag_ids, thresholds, strict=True)}
-    _write_json(directory / "thresholds.json", {"tags": tags})
-    _write_json(directory / "metrics.json", metrics)
-    _write_json(directory / TRAINING_FILE, fingerprint)
-    (directory / "README.md").write_text(model_card, encoding="utf-8")
+
+    model: BertForProductTagging
+    tokenizer: PreTrainedTokenizerBase
+    taxonomy: Taxonomy
+    thresholds: npt.NDArray[np.float32]
+
+    def probabilities(self, texts: Sequence[str], title: str = "") -> npt.NDArray[np.float32]:
+        """Return the probability of every label for cleaned texts, float32 [N, C + T].
+
+        Args:
+            texts: cleaned as the catalogue stage cleans them.
+            title: what the progress bar is called; empty for none.
+        """
+        encoded = EncodedTexts(texts, self.tokenizer)
+        logits = predict_logits(self.model, encoded, int(self.tokenizer.pad_token_id), title)
+        return probabilities_of(logits, self.taxonomy.layout)
 
 
-def read_fingerprint(directory: Path) -> dict[str, Any] | None:
-    """Return what a checkpoint was made from; None where there is none, or no readable one."""
+def write_checkpoint(directory: Path, checkpoint: Checkpoint, metrics: dict[str, Any], card: str) -> None:
+    """Fill an empty directory with a checkpoint; the caller renames it into its place.
+
+    Args:
+        directory: where to.
+        checkpoint: what is written.
+        metrics: becomes metrics.json.
+        card: the model card, becomes README.md.
+    """
+    save_model(directory, checkpoint.model, checkpoint.tokenizer)
+    (directory / "taxonomy.json").write_text(checkpoint.taxonomy.to_json(), encoding="utf-8")
+    pairs = zip(checkpoint.taxonomy.tag_ids, checkpoint.thresholds, strict=True)
+    write_json(directory / "thresholds.json", {"tags": {tag: round(float(value), 6) for tag, value in pairs}})
+    write_json(directory / METRICS_FILE, metrics)
+    (directory / CARD_FILE).write_text(card, encoding="utf-8")
+
+
+def read_checkpoint(directory: Path) -> Checkpoint:
+    """Load a checkpoint that training has written.
+
+    Raises:
+        TrainingError: There is none, or it is damaged; `TaxonomyError` likewise.
+    """
+    if not (directory / "config.json").is_file():
+        raise TrainingError(f"There is no checkpoint in {directory}. Run `make train` first, or name its directory.")
+    taxonomy = Taxonomy.from_json(directory / "taxonomy.json")
+    model, tokenizer = load_model(directory)
     try:
-        found = json.loads((directory / TRAINING_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
+        tags = json.loads((directory / "thresholds.json").read_text(encoding="utf-8"))["tags"]
+        thresholds = np.array([tags[tag] for tag in taxonomy.tag_ids], dtype=np.float32)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(directory / "thresholds.json", error) from error
+    return Checkpoint(model, tokenizer, taxonomy, thresholds)
 
 
-def digest_of(*paths: Path) -> str:
-    """Return the SHA-256 over the contents of files, in their order."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
+def load_model(directory: Path) -> tuple[BertForProductTagging, PreTrainedTokenizerBase]:
+    """Load the model, ready to answer, and the tokenizer of a directory that `save_model` has written.
+
+    Raises:
+        TrainingError: They can't be loaded.
+    """
+    try:
+        model: BertForProductTagging = BertForProductTagging.from_pretrained(directory, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise _damaged(directory, error) from error
+    model.train(False)
+    return model, tokenizer
 
 
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+def _damaged(path: Path, error: Exception) -> TrainingError:
+    reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return TrainingError(f"{path} can't be loaded ({reason}). Run `make train FORCE=1` to make it again.")

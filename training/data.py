@@ -50,21 +50,19 @@ def encode_labels(examples: Sequence[Example], taxonomy: Taxonomy) -> Labels:
     )
 
 
-class EncodedExamples(Dataset[dict[str, Any]]):
-    """Tokenized examples with their labels; token ids lie in one flat int32 array, so that a million rows fit.
+class EncodedTexts:
+    """Tokenized texts; their token ids lie in one flat int32 array, so that a million rows fit.
 
     Args:
         texts: N cleaned texts.
-        labels: theirs.
         tokenizer: a fast one, which cuts at its `model_max_length`.
 
     Attributes:
-        labels: those given.
-        lengths: tokens of each example, special tokens included, int64 [N].
-        cut: whether the example's text was longer than the tokenizer's length, bool [N].
+        lengths: tokens of each text, special tokens included, int64 [N].
+        cut: whether the text was longer than the tokenizer's length, bool [N].
     """
 
-    def __init__(self, texts: Sequence[str], labels: Labels, tokenizer: PreTrainedTokenizerBase) -> None:
+    def __init__(self, texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> None:
         pieces: list[npt.NDArray[np.int32]] = []
         lengths: list[int] = []
         cut: list[bool] = []
@@ -74,7 +72,6 @@ class EncodedExamples(Dataset[dict[str, Any]]):
             lengths.extend(len(ids) for ids in batch)
             cut.extend(bool(one.overflowing) for one in encoded.encodings or ())
             pieces.append(np.concatenate([np.asarray(ids, dtype=np.int32) for ids in batch]))
-        self.labels = labels
         self.lengths: npt.NDArray[np.int64] = np.array(lengths, dtype=np.int64)
         self.cut: npt.NDArray[np.bool_] = np.array(cut, dtype=np.bool_)
         self._ids = np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int32)
@@ -84,9 +81,26 @@ class EncodedExamples(Dataset[dict[str, Any]]):
         return len(self.lengths)
 
     def token_ids(self, row: int) -> npt.NDArray[np.int32]:
-        """Return the token ids of one example, int32 [length]."""
+        """Return the token ids of one text, int32 [length]."""
         end = self._ends[row]
         return self._ids[end - self.lengths[row] : end]
+
+
+class EncodedExamples(EncodedTexts, Dataset[dict[str, Any]]):
+    """Tokenized examples with their labels.
+
+    Args:
+        texts: N cleaned texts.
+        labels: theirs.
+        tokenizer: a fast one, which cuts at its `model_max_length`.
+
+    Attributes:
+        labels: those given.
+    """
+
+    def __init__(self, texts: Sequence[str], labels: Labels, tokenizer: PreTrainedTokenizerBase) -> None:
+        super().__init__(texts, tokenizer)
+        self.labels = labels
 
     def __getitem__(self, row: int) -> dict[str, Any]:
         return {

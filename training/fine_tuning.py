@@ -29,6 +29,7 @@ from transformers.trainer_utils import IntervalStrategy, get_last_checkpoint
 
 from catalog.taxonomy import Taxonomy
 from settings import TrainingSettings
+from steps import changed
 from training.averaging import WeightAverage
 from training.base import BaseModel, LearningRates
 from training.data import EncodedExamples, TokenDropout
@@ -350,10 +351,10 @@ def _find_interrupted(directory: Path, fingerprint: Mapping[str, Any], arguments
         former = json.loads(run_file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         former = None
-    if former is not None and former != fingerprint:
-        changed = ", ".join(key for key in fingerprint if former.get(key) != fingerprint[key])
-        logger.info("An interrupted run is discarded, because this one differs from it in: %s.", changed)
-    if former != fingerprint:
+    difference = changed(former or {}, fingerprint)
+    if former and difference:
+        logger.info("An interrupted run is discarded, because %s changed since.", difference)
+    if difference:
         shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True, exist_ok=True)
     run_file.write_text(json.dumps(fingerprint, indent=1) + "\n", encoding="utf-8")

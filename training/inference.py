@@ -1,4 +1,4 @@
-"""Probabilities of a checkpoint for many examples: batches of similar length, no gradients."""
+"""Probabilities of a checkpoint for many texts: batches of similar length, no gradients."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from catalog.heads import Layout
-from training.data import EncodedExamples, pad
+from training.data import EncodedTexts, pad
 
 BATCH_SIZE = 64
 
 
 def predict_logits(
-    model: PreTrainedModel, examples: EncodedExamples, pad_token_id: int, title: str = ""
+    model: PreTrainedModel, texts: EncodedTexts, pad_token_id: int, title: str = ""
 ) -> npt.NDArray[np.float32]:
-    """Return the logits of every example in its place, float32 [N, C + T].
+    """Return the logits of every text in its place, float32 [N, C + T].
 
     Args:
         model: a BertForProductTagging, on whatever device it lies.
-        examples: the tokenized texts.
+        texts: tokenized.
         pad_token_id: what fills the short rows of a batch.
         title: what the progress bar is called; empty for none.
     """
-    logits = np.zeros((len(examples), model.config.num_labels), dtype=np.float32)
-    by_length = np.argsort(examples.lengths, kind="stable")
+    logits = np.zeros((len(texts), model.config.num_labels), dtype=np.float32)
+    by_length = np.argsort(texts.lengths, kind="stable")
     starts = range(0, len(by_length), BATCH_SIZE)
     was_training = model.training
     model.eval()
     with torch.inference_mode():
         for start in tqdm(starts, desc=title, unit="batch", disable=None if title else True, leave=False):
             rows = by_length[start : start + BATCH_SIZE]
-            ids, mask = pad([examples.token_ids(row) for row in rows], pad_token_id)
+            ids, mask = pad([texts.token_ids(row) for row in rows], pad_token_id)
             answer = model(input_ids=ids.to(model.device), attention_mask=mask.to(model.device))
             logits[rows] = answer.logits.float().cpu().numpy()
     model.train(was_training)

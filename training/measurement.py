@@ -1,20 +1,16 @@
-"""Puts a fine-tuned model beside the linear baseline: what metrics.json holds."""
+"""The figures of one model, the fine-tuned one or the baseline: all that the report tells and draws of it."""
 
 from __future__ import annotations
 
-import logging
-from collections import Counter
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from catalog.baseline import LinearBaseline
-from catalog.heads import DecisionRule
-from catalog.prepared import Example
 from catalog.taxonomy import Taxonomy
-from training.data import EncodedExamples
 from training.evaluation import (
     PRECISIONS,
     Answers,
@@ -22,108 +18,67 @@ from training.evaluation import (
     category_table,
     confusion,
     coverage_at,
-    f1_scores,
+    precision_coverage,
+    reliability,
     summarize,
     tag_table,
 )
+from training.saving import write_json
 
-logger = logging.getLogger(__name__)
+FIGURES_FILE = "figures.json"
 
-HELD_OUT = ("validation", "test")
-Parts = Mapping[str, Sequence[Example]]
-Encoded = Mapping[str, EncodedExamples]
-Floats = npt.NDArray[np.float32]
-
-
-def answers_of(
-    probabilities: Floats, thresholds: Floats, examples: Sequence[Example], encoded: EncodedExamples, taxonomy: Taxonomy
-) -> Answers:
-    """Put probabilities [N, C + T] and thresholds [T] beside what is true of the N examples."""
-    rule = DecisionRule.of(taxonomy.data, dict(zip(taxonomy.tag_ids, thresholds, strict=True)))
-    languages = np.array([example.lang for example in examples], dtype=np.str_)
-    return Answers.from_probabilities(probabilities, rule, encoded.labels.category, encoded.labels.tags > 0, languages)
+CURVE_POINTS = 1000
+"""Points of a curve that are kept; more can't be told apart in a plot."""
 
 
-def baseline_answers(parts: Parts, encoded: Encoded, taxonomy: Taxonomy) -> dict[str, Answers]:
-    """Fit the linear baseline on the training part; return its answers to the held-out parts."""
-    logger.info("Fitting the baseline (TF-IDF + linear) on the same products.")
-    baseline = LinearBaseline().fit(parts["train"], taxonomy, parts["validation"])
-    answers = {}
-    for split in HELD_OUT:
-        texts = [example.text for example in parts[split]]
-        if texts:
-            probabilities = np.hstack([baseline.category_probabilities(texts), baseline.tag_probabilities(texts)])
-        else:
-            probabilities = np.zeros((0, taxonomy.layout.width), dtype=np.float32)
-        answers[split] = answers_of(probabilities, baseline.thresholds, parts[split], encoded[split], taxonomy)
-    return answers
-
-
-def figures(
-    model: Mapping[str, Answers], baseline: Mapping[str, Answers], taxonomy: Taxonomy, thresholds: Floats
+def measure(
+    validation: Answers, test: Answers, taxonomy: Taxonomy, thresholds: npt.NDArray[np.float32]
 ) -> dict[str, Any]:
-    """Return all figures of the test part, and the validation part's summary.
+    """Return the figures of a model's answers, as JSON holds them.
 
     Args:
-        model: part (`validation`, `test`) → the model's answers.
-        baseline: the same of the baseline.
+        validation: to the validation part, on which the least confidence is chosen; may be empty.
+        test: to the test part, which holds at least one product.
         taxonomy: names the labels.
-        thresholds: the model's, [T].
+        thresholds: the probability from which a tag is given, [T].
+
+    Returns:
+        `test` and `validation` (None where it is empty): summaries; `by_language`: a summary each; `coverage`: a row
+        for each share of right answers; `categories` and `tags`: a row for each label; `confusion`: [C, C] products;
+        `curve`: coverage and precision, [K] each; `reliability`: rows for `category` and, where there are, `tags`.
     """
-    test, linear = model["test"], baseline["test"]
-    categories, tags = category_table(test, taxonomy), tag_table(test, taxonomy, thresholds)
-    for row, other in zip(categories, category_table(linear, taxonomy), strict=True):
-        row["baseline_f1"] = other["f1"]
-    for row, score in zip(tags, f1_scores(linear.tags, linear.tags_given).tolist(), strict=True):
-        row["baseline_f1"] = score
+    calibration = {"category": reliability(test.confidence, test.answered == test.category)}
+    if test.tags.any():
+        calibration["tags"] = reliability(test.tag_probabilities.ravel(), test.tags.ravel())
     return {
         "test": summarize(test),
-        "baseline": summarize(linear),
-        "test_by_language": by_language(test),
-        "baseline_by_language": by_language(linear),
-        "validation": summarize(model["validation"]) if len(model["validation"].category) else None,
-        "coverage": _coverages(model),
-        "baseline_coverage": _coverages(baseline),
-        "categories": categories,
-        "tags": tags,
+        "validation": summarize(validation) if len(validation.category) else None,
+        "by_language": by_language(test),
+        "coverage": [coverage_at(precision, _certainty(validation), _certainty(test)) for precision in PRECISIONS],
+        "categories": category_table(test, taxonomy),
+        "tags": tag_table(test, taxonomy, thresholds),
         "confusion": confusion(test, taxonomy).tolist(),
+        "curve": _curve(test),
+        "reliability": calibration,
     }
 
 
-def _coverages(answers: Mapping[str, Answers]) -> list[dict[str, float | None]]:
-    validation, test = ((part.confidence, part.answered == part.category) for part in answers.values())
-    return [coverage_at(precision, validation, test) for precision in PRECISIONS]
+def _certainty(answers: Answers) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    return answers.confidence, answers.answered == answers.category
 
 
-def count_languages(examples: Sequence[Example]) -> dict[str, int]:
-    """Return the number of examples by language, the most frequent first."""
-    return dict(Counter(example.lang for example in examples).most_common())
+def _curve(answers: Answers) -> dict[str, Sequence[float]]:
+    _, coverage, precision = precision_coverage(*_certainty(answers))
+    kept = np.unique(np.linspace(0, len(coverage) - 1, min(len(coverage), CURVE_POINTS)).round().astype(np.int64))
+    return {"coverage": coverage[kept].tolist(), "precision": precision[kept].tolist()}
 
 
-def data_facts(parts: Parts, encoded: Encoded, unk_token_id: int | None) -> dict[str, Any]:
-    """Return the sizes of the parts, and by language how many products there are and what becomes of their texts.
+def write_figures(directory: Path, figures: Mapping[str, Any]) -> None:
+    """Write the figures of a model into the output of a step."""
+    write_json(directory / FIGURES_FILE, figures)
 
-    `unknown_token_share` is what the vocabulary misses, `mean_tokens_by_language` and `cut_share` (of the texts, at the
-    tokenizer's length) how much of a text the model reads.
 
-    Args:
-        parts: the examples.
-        encoded: their tokens.
-        unk_token_id: the token of what the vocabulary doesn't know; None where there is no such token.
-    """
-    train, tokens = parts["train"], encoded["train"]
-    languages = count_languages(train)
-    spoken = np.array([example.lang for example in train], dtype=np.str_)
-    rows = {language: np.flatnonzero(spoken == language) for language in languages}
-    unknown = {
-        language: float((np.concatenate([tokens.token_ids(row) for row in own]) == unk_token_id).mean())
-        for language, own in rows.items()
-    }
-    return {
-        **{split: len(examples) for split, examples in parts.items()},
-        "languages": languages,
-        "unknown_token_share": unknown if unk_token_id is not None else dict.fromkeys(unknown, 0.0),
-        "mean_tokens": float(tokens.lengths.mean()),
-        "mean_tokens_by_language": {language: float(tokens.lengths[own].mean()) for language, own in rows.items()},
-        "cut_share": {language: float(tokens.cut[own].mean()) for language, own in rows.items()},
-    }
+def read_figures(directory: Path) -> dict[str, Any]:
+    """Read what `write_figures` wrote."""
+    figures: dict[str, Any] = json.loads((directory / FIGURES_FILE).read_text(encoding="utf-8"))
+    return figures

@@ -19,9 +19,9 @@ import torch
 from scipy.sparse import csr_matrix
 from tqdm import tqdm
 
-from catalog.linear_machines import LinearMachines
 from settings import TrainingSettings
 from training.data import EncodedExamples
+from training.linear_machines import LinearMachines
 from training.modeling_product_tagging import BertForProductTagging, pair_ids
 
 logger = logging.getLogger(__name__)
@@ -95,21 +95,17 @@ def fit_ngrams(train: EncodedExamples, num_categories: int, vocab_size: int, buc
         buckets: B.
         seed: of the solver's shuffling.
     """
-    machines = LinearMachines(REGULARIZATION, seed)
+    machines, count = LinearMachines(REGULARIZATION, seed), num_categories + train.labels.tags.shape[1]
     columns = tqdm(
         _columns(train, num_categories),
         desc="n-gram table",
-        total=num_categories + train.labels.tags.shape[1],
+        total=count,
         unit="label",
         disable=None,
         leave=False,
     )
-    machines.fit(_features(train, vocab_size, buckets), columns, train.labels.weight)
-    return Ngrams(
-        buckets,
-        np.ascontiguousarray(machines.coefficients.T, dtype=np.float32),
-        machines.intercepts.astype(np.float32),
-    )
+    machines.fit(_features(train, vocab_size, buckets), columns, count, train.labels.weight)
+    return Ngrams(buckets, machines.coefficients, machines.intercepts)
 
 
 def _columns(examples: EncodedExamples, num_categories: int) -> Iterator[npt.NDArray[np.bool_]]:

@@ -1,27 +1,21 @@
-"""The pictures of a training run: confusion matrix, precision over coverage, loss, and reliability."""
+"""The pictures of a training run: confusion matrix, precision over coverage, loss, and reliability.
+
+Each function returns a Figure that no screen and no global state is needed for; `Figure.savefig` writes it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
-import matplotlib
 import numpy as np
 import numpy.typing as npt
-
-matplotlib.use("Agg")  # no screen is needed, and none is there on a server
-
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-
-from training.evaluation import Answers, precision_coverage, reliability
 
 MODEL_COLOR, BASELINE_COLOR, GREY = "#1f5fa8", "#d1741c", "#888888"
 
 
-def plot_confusion(path: Path, counts: npt.NDArray[np.int64], names: Sequence[str]) -> None:
+def confusion_figure(counts: npt.NDArray[np.int64], names: Sequence[str]) -> Figure:
     """Draw the confusion matrix [C, C]: the share of each true category, and the number of products in each cell."""
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = min(24.0, 2.5 + 0.75 * len(names))
@@ -38,18 +32,26 @@ def plot_confusion(path: Path, counts: npt.NDArray[np.int64], names: Sequence[st
             if counts[row, column]:
                 color = "white" if shares[row, column] > 0.5 else "black"
                 axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", color=color, fontsize=9)
-    _save(figure, path)
+    return figure
 
 
-def plot_precision_coverage(path: Path, model: Answers, baseline: Answers) -> None:
-    """Draw which share of the answers is right when only the surest products are answered."""
+def precision_coverage_figure(
+    model: Mapping[str, Sequence[float]], baseline: Mapping[str, Sequence[float]] | None
+) -> Figure:
+    """Draw which share of the answers is right when only the surest products are answered.
+
+    Args:
+        model: `coverage` and `precision`, [K] each, in ascending order of the coverage.
+        baseline: the same of the baseline; None where there is none.
+    """
     figure, axes = _figure(7.5, 5)
     lowest = 1.0
-    for name, answers, color in (("BERT", model, MODEL_COLOR), ("TF-IDF + linear", baseline, BASELINE_COLOR)):
-        _, coverage, precision = precision_coverage(answers.confidence, answers.answered == answers.category)
-        axes.plot(coverage, precision, color=color, label=name, linewidth=1.8)
-        # The first few answers are a handful of products, where one error is a large share.
-        lowest = min(lowest, float(precision[coverage > 0.1].min(initial=1.0)))
+    for name, curve, color in (("BERT", model, MODEL_COLOR), ("TF-IDF + linear", baseline, BASELINE_COLOR)):
+        if curve is not None:
+            axes.plot(curve["coverage"], curve["precision"], color=color, label=name, linewidth=1.8)
+            # The first few answers are a handful of products, where one error is a large share.
+            points = zip(curve["coverage"], curve["precision"], strict=True)
+            lowest = min([lowest, *(precision for coverage, precision in points if coverage > 0.1)])
     axes.axhline(0.95, color=GREY, linewidth=0.9, linestyle="--")
     axes.text(0.01, 0.95, "95 %", color=GREY, va="bottom", fontsize=9)
     axes.set_xlim(0, 1)
@@ -59,10 +61,10 @@ def plot_precision_coverage(path: Path, model: Answers, baseline: Answers) -> No
     axes.set_title("Category: precision over coverage, test part")
     axes.legend(loc="lower left", frameon=False)
     axes.grid(alpha=0.25)
-    _save(figure, path)
+    return figure
 
 
-def plot_loss(path: Path, history: Sequence[Mapping[str, float]], best_step: int | None) -> None:
+def loss_figure(history: Sequence[Mapping[str, float]], best_step: int | None) -> Figure:
     """Draw the training and validation loss by step, and the validation score beside them."""
     figure, axes = _figure(7.5, 5)
     _line(axes, history, "loss", "training loss", GREY, "-")
@@ -79,21 +81,21 @@ def plot_loss(path: Path, history: Sequence[Mapping[str, float]], best_step: int
         axes.axvline(best_step, color=GREY, linewidth=0.9, linestyle="--")
     axes.set_title("Fine-tuning" + (f" (the model of step {best_step:,} is kept)" if best_step else ""))
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
-    _save(figure, path)
+    return figure
 
 
-def plot_reliability(path: Path, model: Answers) -> None:
-    """Draw the stated probability against the share that is right, for categories and tags."""
+def reliability_figure(rows: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
+    """Draw the stated probability against the share that is right.
+
+    Args:
+        rows: `category` and perhaps `tags` → for each bin the mean `confidence` and the share `right`.
+    """
     figure, axes = _figure(5.5, 5.5)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.9, linestyle="--")
-    series = [("category", model.confidence, model.answered == model.category, MODEL_COLOR)]
-    if model.tags.any():
-        series.append(("tags", model.tag_probabilities.ravel(), model.tags.ravel(), BASELINE_COLOR))
-    for name, confidence, right, color in series:
-        rows = reliability(confidence, right)
+    for (name, bins), color in zip(rows.items(), (MODEL_COLOR, BASELINE_COLOR), strict=False):
         axes.plot(
-            [row["confidence"] for row in rows],
-            [row["right"] for row in rows],
+            [row["confidence"] for row in bins],
+            [row["right"] for row in bins],
             "o-",
             color=color,
             label=name,
@@ -106,7 +108,7 @@ def plot_reliability(path: Path, model: Answers) -> None:
     axes.set_title("Calibration, test part")
     axes.legend(loc="upper left", frameon=False)
     axes.grid(alpha=0.25)
-    _save(figure, path)
+    return figure
 
 
 def _line(axes: Axes, history: Sequence[Mapping[str, float]], key: str, label: str, color: str, style: str) -> None:
@@ -115,12 +117,6 @@ def _line(axes: Axes, history: Sequence[Mapping[str, float]], key: str, label: s
         axes.plot(*zip(*points, strict=True), style, color=color, label=label, markersize=4)
 
 
-def _figure(width: float, height: float) -> tuple[Any, Axes]:
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
     return figure, figure.add_subplot()
-
-
-def _save(figure: Any, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=130)

@@ -1,12 +1,12 @@
-"""What a run found, in words: the model card, which is also the report, and the lines for the terminal."""
+"""What a run found, in words: the report, which is also the model card's text, and the lines for the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from catalog.taxonomy import Taxonomy
-from training.base import unread_languages
+from training.text_facts import unread_warnings
 
 HEADLINES = (
     ("category_accuracy", "category accuracy"),
@@ -22,18 +22,43 @@ CUT_SHARE_TOLD = 0.02
 """A larger share of cut texts is told among the limits."""
 
 
-def model_card(metrics: Mapping[str, Any], taxonomy: Taxonomy) -> str:
-    """Write the model card in Markdown from what metrics.json holds."""
+def combined(
+    learnt: Mapping[str, Any], model: Mapping[str, Any], baseline: Mapping[str, Any] | None, left_out: str | None
+) -> dict[str, Any]:
+    """Put together what metrics.json holds.
+
+    Args:
+        learnt: `training` and `data`, as the checkpoint's own metrics.json has them.
+        model: the checkpoint's figures (`training.measurement.measure`), and the `sizes` of the parts.
+        baseline: the baseline's figures; None where there are none.
+        left_out: why there are none, one sentence.
+    """
+    metrics: dict[str, Any] = {
+        "training": learnt["training"],
+        "data": {**learnt["data"], **model["sizes"]},
+        "validation": model.get("validation", learnt.get("validation")),
+        "baseline_left_out": left_out if model.get("test") and baseline is None else None,
+    }
+    if not model.get("test"):
+        return {**metrics, "test": None, "baseline": None, "categories": [], "tags": []}
+    metrics |= {key: model[key] for key in ("test", "coverage", "categories", "tags", "confusion")}
+    metrics["test_by_language"] = model["by_language"]
+    metrics["baseline"] = baseline["test"] if baseline else None
+    metrics["baseline_by_language"] = baseline["by_language"] if baseline else None
+    metrics["baseline_coverage"] = baseline["coverage"] if baseline else None
+    if baseline:
+        for kind in ("categories", "tags"):
+            pairs = zip(model[kind], baseline[kind], strict=True)
+            metrics[kind] = [{**own, "baseline_f1": other["f1"]} for own, other in pairs]
+    return metrics
+
+
+def report_text(metrics: Mapping[str, Any], taxonomy: Taxonomy) -> str:
+    """Write the report in Markdown from what metrics.json holds."""
     training, data = metrics["training"], metrics["data"]
     names = ", ".join(f"{label.id} {label.names.get('zh', '')}".strip() for label in taxonomy.categories[:12])
     more = " …" if len(taxonomy.categories) > 12 else ""
     lines = [
-        "---",
-        "library_name: transformers",
-        "pipeline_tag: text-classification",
-        "tags: [product-tagging, bert]",
-        "---",
-        "",
         "# Product tagger",
         "",
         f"A BERT encoder ({training['base']}, {training['pooling']} pooling) with one linear layer"
@@ -51,34 +76,28 @@ def model_card(metrics: Mapping[str, Any], taxonomy: Taxonomy) -> str:
         f"- {training['steps']:,} steps of {training['batch_size']} products ({training['epochs']:g} epochs) in "
         f"{training['seconds'] / 60:.1f} minutes on {training['device']} ({training['precision']}, "
         f"{training['processes']} process{'' if training['processes'] == 1 else 'es'}, {training['threads']} threads)",
+        *_how_the_step_was_chosen(training),
     ]
-    if training["best_step"]:
-        lines.append(f"- kept: step {training['best_step']:,}, the best on the validation part")
     if plan := training["plan"]:
         given_up = f" Given up for the time: {plan['given_up']}." if plan["given_up"] else ""
         lines.append(f"- {plan['reason']}{given_up}")
     if metrics["test"] is None:
         return "\n".join([*lines, "", "The catalogue has no test part: nothing was measured.", ""])
-    lines += ["", "## Test part", "", *_headline_table(metrics["test"], metrics["baseline"])]
-    lines += [
-        "",
-        "The baseline is TF-IDF with linear support vector machines, fitted and calibrated on the same products. "
-        + _where_the_baseline_is_as_good(metrics),
-    ]
+    lines += ["", "## Test part", "", *_headline_table(metrics["test"], metrics["baseline"]), ""]
+    if metrics["baseline"]:
+        lines += [
+            "The baseline is TF-IDF with linear support vector machines, fitted and calibrated on the same products. "
+            + _where_the_baseline_is_as_good(metrics)
+        ]
+    else:
+        lines += [f"There is no baseline beside it: {metrics['baseline_left_out']}"]
     if len(metrics["test_by_language"]) > 1:
         lines += ["", "## By language", ""]
         for language, figures in metrics["test_by_language"].items():
-            baseline = metrics["baseline_by_language"][language]
+            baseline = metrics["baseline_by_language"][language] if metrics["baseline"] else None
             title = f"`{language}`, {figures['products']:,.0f} products"
             lines += [title, "", *_headline_table(figures, baseline), ""]
-    lines += ["", "## How much can be tagged without a person", ""]
-    lines += ["| right answers wanted | least confidence | coverage | right in the test part | baseline's coverage |"]
-    lines += ["|---|---|---|---|---|"]
-    for row, baseline in zip(metrics["coverage"], metrics["baseline_coverage"], strict=True):
-        lines.append(
-            f"| {row['precision']:.0%} | {_figure(row['confidence'])} | {_share(row['coverage'])} | "
-            f"{_share(row['precision_reached'])} | {_share(baseline['coverage'])} |"
-        )
+    lines += ["", "## How much can be tagged without a person", "", *_coverage_table(metrics)]
     lines += ["", "The least confidence is chosen on the validation part and tried on the test part."]
     lines += ["", "## Categories", "", *_label_table(metrics["categories"])]
     if metrics["tags"]:
@@ -87,38 +106,47 @@ def model_card(metrics: Mapping[str, Any], taxonomy: Taxonomy) -> str:
     return "\n".join([*lines, ""])
 
 
-def unread_warnings(base: str, data: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a sentence for each language of the catalogue that the base can't read.
-
-    Args:
-        base: its name.
-        data: what `training.measurement.data_facts` told.
-    """
-    for language, products, unknown in unread_languages(data["languages"], data["unknown_token_share"]):
-        yield (
-            f"The base {base} can't read `{language}`, the language of {products:.0%} of the training products: "
-            f"{unknown:.0%} of its tokens are unknown to it, and figures in this language are limited by that. "
-            "Set training.base to one that reads it, such as multilingual."
-        )
-
-
 def terminal_lines(metrics: Mapping[str, Any]) -> list[str]:
     """Return the lines that a person is shown after the run."""
     if metrics["test"] is None:
         return ["The catalogue has no test part: nothing was measured."]
-    columns = [("all", metrics["test"], metrics["baseline"])]
+    baseline = metrics["baseline"]
+    columns = [("all", metrics["test"], baseline)]
     if len(metrics["test_by_language"]) > 1:
-        columns += [(k, v, metrics["baseline_by_language"][k]) for k, v in metrics["test_by_language"].items()]
-    lines = [f"{'test part':<34}" + "".join(f"{name + ' (baseline)':>20}" for name, _, _ in columns)]
+        beside = metrics["baseline_by_language"] if baseline else {}
+        columns += [(name, figures, beside.get(name)) for name, figures in metrics["test_by_language"].items()]
+    title = " (baseline)" if baseline else ""
+    lines = [f"{'test part':<34}" + "".join(f"{name + title:>20}" for name, _, _ in columns)]
     lines.append(f"{'products':<34}" + "".join(f"{figures['products']:>20,.0f}" for _, figures, _ in columns))
     for key, title in HEADLINES:
         if key in metrics["test"]:
-            cells = (f"{_figure(model.get(key))} ({_figure(base.get(key))})" for _, model, base in columns)
+            cells = (_beside(_figure(own.get(key)), base and _figure(base.get(key))) for _, own, base in columns)
             lines.append(f"{title:<34}" + "".join(f"{cell:>20}" for cell in cells))
-    for row, baseline in zip(metrics["coverage"], metrics["baseline_coverage"], strict=True):
+    others = metrics["baseline_coverage"] if baseline else [None] * len(metrics["coverage"])
+    for row, other in zip(metrics["coverage"], others, strict=True):
+        cell = _beside(_share(row["coverage"]), other and _share(other["coverage"]))
         title = f"coverage at {row['precision']:.0%} right"
-        lines.append(f"{title:<34}{_share(row['coverage']) + ' (' + _share(baseline['coverage']) + ')':>20}")
+        lines.append(f"{title:<34}{cell:>20}")
+    if metrics["baseline_left_out"]:
+        lines.append(f"There is no baseline beside it: {metrics['baseline_left_out']}")
     return lines
+
+
+def _beside(own: str, other: str | None) -> str:
+    return f"{own} ({other})" if other else own
+
+
+def _how_the_step_was_chosen(training: Mapping[str, Any]) -> list[str]:
+    if not training["best_step"]:
+        return []
+    chosen, calibrated = training["chosen_on"], training["calibrated_on"]
+    line = f"- kept: step {training['best_step']:,}, the best on the validation part"
+    if chosen["sha256"] != calibrated["sha256"]:
+        line += (
+            f" of then ({chosen['products']:,} products); probabilities and thresholds are fitted on the present one "
+            f"({calibrated['products']:,} products)"
+        )
+    return [line]
 
 
 def _beside_the_encoder(training: Mapping[str, Any]) -> str:
@@ -129,22 +157,36 @@ def _beside_the_encoder(training: Mapping[str, Any]) -> str:
     )
 
 
-def _headline_table(model: Mapping[str, float], baseline: Mapping[str, float]) -> list[str]:
-    lines = ["| figure | model | baseline |", "|---|---|---|"]
+def _headline_table(model: Mapping[str, float], baseline: Mapping[str, float] | None) -> list[str]:
+    lines = ["| figure | model | baseline |", "|---|---|---|"] if baseline else ["| figure | model |", "|---|---|"]
     for key, title in HEADLINES:
         if key in model:
-            lines.append(f"| {title} | {_figure(model[key])} | {_figure(baseline.get(key))} |")
+            cells = [title, _figure(model[key]), *([_figure(baseline.get(key))] if baseline else [])]
+            lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _coverage_table(metrics: Mapping[str, Any]) -> list[str]:
+    others = metrics["baseline_coverage"]
+    head = ["right answers wanted", "least confidence", "coverage", "right in the test part"]
+    head += ["baseline's coverage"] if others else []
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for number, row in enumerate(metrics["coverage"]):
+        cells = [f"{row['precision']:.0%}", _figure(row["confidence"]), _share(row["coverage"])]
+        cells += [_share(row["precision_reached"]), *([_share(others[number]["coverage"])] if others else [])]
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
 def _label_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    threshold = "threshold" in rows[0]
-    lines = [f"| label |{' threshold |' if threshold else ''} precision | recall | F1 | baseline's F1 | products |"]
-    lines.append("|---|" + "---|" * (6 if threshold else 5))
+    figures = [("threshold", "threshold")] if "threshold" in rows[0] else []
+    figures += [("precision", "precision"), ("recall", "recall"), ("f1", "F1")]
+    figures += [("baseline_f1", "baseline's F1")] if "baseline_f1" in rows[0] else []
+    lines = [f"| label | {' | '.join(title for _, title in figures)} | products |"]
+    lines.append("|---" * (len(figures) + 2) + "|")
     for row in rows:
-        cells = [row["id"], *([_figure(row["threshold"])] if threshold else [])]
-        cells += [_figure(row[key]) for key in ("precision", "recall", "f1", "baseline_f1")]
-        lines.append(f"| {' | '.join(cells)} | {row['products']:,} |")
+        cells = [row["id"], *(_figure(row[key]) for key, _ in figures), f"{row['products']:,}"]
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 

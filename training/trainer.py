@@ -23,13 +23,13 @@ from transformers import (
 )
 
 from catalog.heads import CATEGORY, TAG, Layout
-from catalog.thresholds import best_common_threshold
 from training.averaging import WeightAverage
 from training.data import EncodedExamples, LengthGroupedSampler, PaddingCollator, TokenDropout
 from training.evaluation import category_macro_f1, micro_f1
 from training.inference import probabilities_of
 from training.losses import ProductTaggingLoss
 from training.pace import Pace
+from training.thresholds import best_common_threshold
 
 logger = logging.getLogger(__name__)
 

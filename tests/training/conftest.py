@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,27 +69,28 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+def quick_settings(build: Path, base: Path, **training: Any) -> Settings:
+    """Settings of a quick run; keyword arguments change `training`."""
+    values: dict[str, Any] = {
+        "base": str(base),
+        "max_length": 32,
+        "epochs": 4,
+        "min_steps": 0,
+        "batch_size": 16,
+        "pooling": "mean",
+        "learning_rate": 1e-2,
+        "head_learning_rate": 1e-2,
+        "token_dropout": 0.0,
+        "report_to": "none",
+        **training,
+    }
+    return Settings(build_dir=build, training=TrainingSettings.model_validate(values))
+
+
 SettingsMaker = Callable[..., Settings]
 
 
 @pytest.fixture
 def settings_for(tmp_path: Path, tiny_base: Path) -> SettingsMaker:
     """Settings of a quick run in the test's own build directory; keyword arguments change `training`."""
-
-    def make(**training: Any) -> Settings:
-        values: dict[str, Any] = {
-            "base": str(tiny_base),
-            "max_length": 32,
-            "epochs": 4,
-            "min_steps": 0,
-            "batch_size": 16,
-            "pooling": "mean",
-            "learning_rate": 1e-2,
-            "head_learning_rate": 1e-2,
-            "token_dropout": 0.0,
-            "report_to": "none",
-            **training,
-        }
-        return Settings(build_dir=tmp_path / "build", training=TrainingSettings.model_validate(values))
-
-    return make
+    return partial(quick_settings, tmp_path / "build", tiny_base)

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 from catalog.taxonomy import Label, Taxonomy
-from training.report import model_card, terminal_lines
+from training.report import report_text, terminal_lines
 
 TAXONOMY = Taxonomy((Label("food", {"zh": "食品"}), Label("home")), (Label("tea"),))
 FIGURES = {"products": 50.0, "category_accuracy": 0.95, "category_macro_f1": 0.94, "tag_micro_f1": 0.8}
@@ -17,12 +17,14 @@ METRICS: dict[str, Any] = {
         "seconds": 90.0, "device": "cpu", "precision": "bf16", "processes": 1, "threads": 2, "best_step": 75,
         "plan": None,
         "ngram_buckets": 32768,
+        "chosen_on": {"products": 100, "sha256": "1a"}, "calibrated_on": {"products": 100, "sha256": "1a"},
     },
     "data": {
         "train": 800, "validation": 100, "test": 50, "languages": {"en": 500, "zh": 300},
         "unknown_token_share": {"en": 0.0, "zh": 0.55}, "cut_share": {"en": 0.31, "zh": 0.01},
     },
     "test": FIGURES,
+    "baseline_left_out": None,
     "baseline": {**FIGURES, "category_accuracy": 0.9, "category_macro_f1": 0.9, "tag_micro_f1": 0.7},
     "test_by_language": {"en": FIGURES, "zh": FIGURES},
     "baseline_by_language": {"en": FIGURES, "zh": FIGURES},
@@ -40,15 +42,15 @@ METRICS: dict[str, Any] = {
 
 def test_the_card_names_what_the_baseline_does_as_well() -> None:
     metrics = copy.deepcopy(METRICS)
-    assert "The model is better in every figure of this table" in model_card(metrics, TAXONOMY)
+    assert "The model is better in every figure of this table" in report_text(metrics, TAXONOMY)
     metrics["baseline"]["tag_micro_f1"] = 0.8
     metrics["baseline_coverage"][0]["coverage"] = 0.95
-    card = model_card(metrics, TAXONOMY)
+    card = report_text(metrics, TAXONOMY)
     assert "The baseline is as good or better in: tag micro-F1, coverage at 95% right." in card
 
 
 def test_the_card_warns_of_weak_tags_and_of_a_language_the_base_can_not_read() -> None:
-    card = model_card(METRICS, TAXONOMY)
+    card = report_text(METRICS, TAXONOMY)
     assert "Tags to use with care (F1 under 0.5 in the test part): tea." in card
     assert "The base english can't read `zh`, the language of 38% of the training products: 55% of its tokens" in card
     assert "can't read `en`" not in card
@@ -56,31 +58,31 @@ def test_the_card_warns_of_weak_tags_and_of_a_language_the_base_can_not_read() -
 
 
 def test_the_card_says_which_base_it_was_and_why() -> None:
-    assert "- the base: english, 6 layers, 30,522 pieces; training.base names it." in model_card(METRICS, TAXONOMY)
+    assert "- the base: english, 6 layers, 30,522 pieces; training.base names it." in report_text(METRICS, TAXONOMY)
 
 
 def test_the_card_says_whether_a_table_of_n_grams_stands_beside_the_encoder() -> None:
-    card = model_card(METRICS, TAXONOMY)
+    card = report_text(METRICS, TAXONOMY)
     assert (
         "A BERT encoder (english, mean pooling) with one linear layer, and a table of n-grams (30,522 tokens, 32,768 "
         "rows for pairs), for 2 categories (softmax) and 1 tags"
     ) in card
-    alone = model_card({**METRICS, "training": {**METRICS["training"], "ngram_buckets": 0}}, TAXONOMY)
+    alone = report_text({**METRICS, "training": {**METRICS["training"], "ngram_buckets": 0}}, TAXONOMY)
     assert "with one linear layer for 2 categories (softmax)" in alone
 
 
 def test_the_card_says_of_which_language_many_texts_were_cut() -> None:
-    card = model_card(METRICS, TAXONOMY)
+    card = report_text(METRICS, TAXONOMY)
     assert "31% of the texts in `en` have more than 96 tokens; what comes after those is not read" in card
     assert "of the texts in `zh` have" not in card
 
 
 def test_figures_are_told_by_language_where_there_are_several() -> None:
     assert "en (baseline)" in terminal_lines(METRICS)[0]
-    assert "`zh`, 50 products" in model_card(METRICS, TAXONOMY)
+    assert "`zh`, 50 products" in report_text(METRICS, TAXONOMY)
 
 
 def test_without_a_test_part_the_card_says_that_nothing_was_measured() -> None:
     metrics = {**METRICS, "test": None}
-    assert "nothing was measured" in model_card(metrics, TAXONOMY)
+    assert "nothing was measured" in report_text(metrics, TAXONOMY)
     assert terminal_lines(metrics) == ["The catalogue has no test part: nothing was measured."]

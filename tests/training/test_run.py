@@ -30,6 +30,7 @@ ROOT = Path(__file__).parents[2]
 FILES = {
     "README.md",
     "config.json",
+    "made-from.json",
     "metrics.json",
     "model.safetensors",
     "modeling_product_tagging.py",
@@ -37,7 +38,6 @@ FILES = {
     "thresholds.json",
     "tokenizer.json",
     "tokenizer_config.json",
-    "training.json",
 }
 PARTS: Mapping[str, Any] = {
     "train": make_products(160),
@@ -81,9 +81,15 @@ def test_a_run_leaves_a_complete_checkpoint_and_its_reports(settings_for: Settin
     thresholds = json.loads((trained.checkpoint / "thresholds.json").read_text())["tags"]
     assert list(thresholds) == ["dress", "tea", "wood"]
     reports = settings.build_dir / "reports"
-    for picture in ("confusion", "precision_coverage", "loss", "reliability"):
-        assert (reports / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
-    assert (reports / "report.md").read_text() == (trained.checkpoint / "README.md").read_text()
+    pictures = {"confusion.png", "precision_coverage.png", "loss.png", "reliability.png"}
+    assert {file.name for file in trained.report.iterdir()} == {
+        "made-from.json",
+        "metrics.json",
+        "report.md",
+        *pictures,
+    }
+    card = (trained.checkpoint / "README.md").read_text()
+    assert card.startswith("---\n") and card.endswith((trained.report / "report.md").read_text())
     assert list(reports.glob("tensorboard/*/events*"))
     assert not (settings.build_dir / "training").exists()
 
@@ -251,10 +257,12 @@ def test_an_interrupted_run_of_other_settings_is_not_continued(
     write_catalog(settings.build_dir / "catalog", PARTS)
     left = settings.build_dir / "training" / "checkpoint-5"
     left.mkdir(parents=True)
-    (left.parent / "run.json").write_text(json.dumps({"settings": "others"}))
+    (left.parent / "run.json").write_text(json.dumps({"the training settings": {"epochs": 9}}))
     with caplog.at_level("INFO"):
         assert run(settings).metrics["training"]["resumed_at_step"] is None
-    assert "An interrupted run is discarded, because this one differs from it in: catalog, settings" in caplog.text
+    assert "An interrupted run is discarded, because the training products, the labels, the training settings" in (
+        caplog.text
+    )
 
 
 def test_two_processes_take_the_same_steps_as_one(settings_for: SettingsMaker) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import transformers
 
-from catalog.prepared import SPLITS, Example, read_split
+from catalog.prepared import Example, read_split
 from settings import Settings, add_settings_options, load_settings
 from steps import run_command
 from training.base.builtin import AUTO, BUILT_IN
@@ -44,11 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _make(settings: Settings, directory: Path, force: bool) -> None:
-    parts: dict[str, list[Example]] = {}
+    train: list[Example] = []
     if settings.training.base == AUTO or plan_base(settings.training, {}).needs_texts:
-        parts = {split: read_split(settings.build_dir / "catalog", split) for split in SPLITS}
-    plan = plan_base(settings.training, Counter(example.lang for example in parts.get("train", ())))
-    texts = {split: [example.text for example in examples] for split, examples in parts.items()}
+        train = read_split(settings.build_dir / "catalog", "train")
+    plan = plan_base(settings.training, Counter(example.lang for example in train))
+    texts = {"train": [example.text for example in train]}
     written = write_base(plan, texts, directory, force=force)
     base = resolve_base(plan.name, 1, str(directory))
     print(f"{plan.name}: {plan.reason}")

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from catalog.baseline import LinearBaseline, features
 from catalog.prepared import Example
 from catalog.taxonomy import Label, Taxonomy
-from catalog.thresholds import best_threshold
+from training.baseline import LinearBaseline, features
+from training.thresholds import best_threshold
 
 WORDS: Mapping[str, tuple[str, ...]] = {
     "apparel": ("cotton dress", "denim jeans", "连衣裙", "羽绒服"),

@@ -2,7 +2,8 @@
 
 It is meant to be a strong neighbour: it sees the same texts, is fitted on the same split and, as the fine-tuned model
 does, chooses a threshold per tag on the validation split. It reads English in words and pairs of words and Chinese,
-which has no spaces, in runs of one to three characters.
+which has no spaces, in runs of one to three characters. Its memory is bounded: where all words and pairs don't fit,
+those of a few products only are left out.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from catalog.heads import CATEGORY, TAG
-from catalog.linear_machines import LinearMachines
 from catalog.prepared import Example
 from catalog.taxonomy import Taxonomy
-from catalog.thresholds import choose_thresholds
+from training.linear_machines import LinearMachines
+from training.thresholds import choose_thresholds
+from training.vocabulary_bound import LARGEST_MIB, bounded_features
 
 Floats = NDArray[np.float32]
 
@@ -64,13 +66,15 @@ class LinearBaseline:
         thresholds: float32 [T], the probability from which each tag is predicted.
     """
 
-    def __init__(self, *, regularization: float = 1.0, seed: int = 13) -> None:
+    def __init__(self, *, regularization: float = 1.0, seed: int = 13, largest_mib: float = LARGEST_MIB) -> None:
         """Set up without fitting.
 
         Args:
             regularization: the machines' C; larger fits the training examples more closely.
             seed: of the solver's shuffling and of the calibration split.
+            largest_mib: memory that the features and their coefficients may take, in MiB.
         """
+        self._largest_mib = largest_mib
         self.thresholds: Floats = np.zeros(0, dtype=np.float32)
         self._regularization = regularization
         self._seed = seed
@@ -98,15 +102,17 @@ class LinearBaseline:
 
         Raises:
             ValueError: there is no example, or an example's category is not in the taxonomy.
+            TooLargeError: the features of the examples don't fit into the memory that they may take.
         """
         if not examples:
             raise ValueError("The linear baseline has no example to learn from; give it at least one.")
         targets = taxonomy.layout.encode(examples)
         categories, tags = targets[CATEGORY], targets[TAG]
-        # Words of one product only are kept: the machines gain from them, and memory is small.
-        self._vectorizer = TfidfVectorizer(analyzer=features, dtype=np.float64)
-        matrix = self._vectorizer.fit_transform(_texts_with_a_feature(examples))
+        texts = _texts_with_a_feature(examples)
         columns = len(taxonomy.category_ids), len(taxonomy.tag_ids)
+        analyzer = bounded_features(texts, features, sum(columns), self._largest_mib)
+        self._vectorizer = TfidfVectorizer(analyzer=analyzer, dtype=np.float64)
+        matrix = self._vectorizer.fit_transform(texts)
 
         if validation:
             self._fit_machines(matrix, categories, tags, columns)
@@ -149,8 +155,8 @@ class LinearBaseline:
     def _fit_machines(
         self, matrix: csr_matrix, categories: NDArray[np.int64], tags: NDArray[np.bool_], columns: tuple[int, int]
     ) -> None:
-        self._category_machine.fit(matrix, (categories == column for column in range(columns[0])))
-        self._tag_machine.fit(matrix, (tags[:, column] for column in range(columns[1])))
+        self._category_machine.fit(matrix, (categories == column for column in range(columns[0])), columns[0])
+        self._tag_machine.fit(matrix, (tags[:, column] for column in range(columns[1])), columns[1])
 
     def _calibrate(self, matrix: csr_matrix, categories: NDArray[np.int64], tags: NDArray[np.bool_]) -> None:
         """Fit the softmax's temperature and each tag's logistic curve on examples the machines did not see."""

@@ -16,8 +16,8 @@ class LinearMachines:
     """One linear support vector machine a column; a column with one class only is answered by a constant margin.
 
     Attributes:
-        coefficients: float64 [columns, features].
-        intercepts: float64 [columns].
+        coefficients: float32 [features, columns].
+        intercepts: float32 [columns].
     """
 
     def __init__(self, regularization: float, seed: int) -> None:
@@ -29,39 +29,42 @@ class LinearMachines:
         """
         self._regularization = regularization
         self._seed = seed
-        self.coefficients = np.zeros((0, 0))
-        self.intercepts = np.zeros(0)
+        self.coefficients: NDArray[np.float32] = np.zeros((0, 0), dtype=np.float32)
+        self.intercepts: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
 
     def fit(
         self,
         matrix: csr_matrix,
         columns: Iterable[NDArray[np.bool_]],
+        count: int,
         weights: NDArray[np.float32] | None = None,
     ) -> None:
         """Fit one machine for each column of labels.
 
         Args:
-            matrix: the examples' features [N, features].
+            matrix: the examples' features, float64 [N, features]: the solver reads nothing else, and scikit-learn
+                would convert another matrix anew for every column.
             columns: bool [N] each.
+            count: how many columns there are.
             weights: what each example counts, [N]; None: all the same.
         """
-        coefficients, intercepts = [], []
-        for labels in columns:
+        # One array that is filled column by column: a list of them would hold everything twice at the end.
+        self.coefficients = np.zeros((matrix.shape[1], count), dtype=np.float32)
+        self.intercepts = np.zeros(count, dtype=np.float32)
+        for column, labels in enumerate(columns):
             if labels.all() or not labels.any():
-                coefficients.append(np.zeros(matrix.shape[1]))
-                intercepts.append(2.0 if labels.all() else -2.0)
+                self.intercepts[column] = 2.0 if labels.all() else -2.0
                 continue
             machine = LinearSVC(C=self._regularization, random_state=self._seed)
             with warnings.catch_warnings():
                 # A column of a few positives stops at the iteration limit, close enough to its optimum.
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 machine.fit(matrix, labels, sample_weight=weights)
-            coefficients.append(machine.coef_[0])
-            intercepts.append(float(machine.intercept_[0]))
-        self.coefficients = np.array(coefficients).reshape(len(coefficients), matrix.shape[1])
-        self.intercepts = np.array(intercepts)
+            self.coefficients[:, column] = machine.coef_[0]
+            self.intercepts[column] = machine.intercept_[0]
 
-    def margins(self, matrix: csr_matrix) -> NDArray[np.float64]:
-        """Return the signed margin of every column, float64 [N, columns]."""
-        margins: NDArray[np.float64] = np.asarray(matrix @ self.coefficients.T) + self.intercepts
+    def margins(self, matrix: csr_matrix) -> NDArray[np.float32]:
+        """Return the signed margin of every column, float32 [N, columns], of features [N, features]."""
+        # In one type on both sides: scipy would make a float64 copy of the coefficients for a float64 matrix.
+        margins: NDArray[np.float32] = np.asarray(matrix.astype(np.float32) @ self.coefficients) + self.intercepts
         return margins

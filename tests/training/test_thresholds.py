@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from catalog.thresholds import COMMON_WEIGHT, DEFAULT_THRESHOLD, best_common_threshold, choose_thresholds
+from training.thresholds import COMMON_WEIGHT, DEFAULT_THRESHOLD, best_common_threshold, choose_thresholds
 
 
 def two_tags(count: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]

@@ -1,0 +1,128 @@
+"""The first step: base and training products in, a fine-tuned model in build/fine-tuned out.
+
+The validation products choose the best of the evaluated models, but are no input of the step: another validation part
+calibrates the model anew, and is no reason to train for an hour. The facts say which part has chosen.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import resource
+import shutil
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from catalog.prepared import read_split
+from settings import Settings
+from steps import Step, code_digest, versions
+from training.base import BaseModel, BasePlan, find_or_make_base
+from training.chain.inputs import catalog_directory, labels_digest, part_digest, read_taxonomy
+from training.course import COURSE_FILE, Course
+from training.data import EncodedExamples, encode_labels
+from training.errors import TrainingError
+from training.fine_tuning import FineTuned, fine_tune
+from training.saving import save_model
+from training.text_facts import text_facts, unread_warnings
+
+logger = logging.getLogger(__name__)
+
+RUN = "training"
+"""The folder of the build directory in which an interrupted run keeps what it has learnt so far."""
+PACKAGES = ("tokenizers", "torch", "transformers")
+OF_LATER_STEPS = ("baseline", "ngram_buckets", "report_to")
+"""Settings that change no weight."""
+
+
+def fine_tuned_step(settings: Settings, plan: BasePlan) -> Step:
+    """The step that the settings and the prepared catalogue ask for.
+
+    Raises:
+        PreparedCatalogError: The training part is missing; `TaxonomyError` and `BaseModelError` likewise.
+    """
+    return Step(
+        "The fine-tuned model",
+        settings.build_dir / "fine-tuned",
+        {
+            "the training products": part_digest(settings, "train"),
+            "the labels": labels_digest(read_taxonomy(settings)),
+            "the training settings": settings.training.model_dump(mode="json", exclude=set(OF_LATER_STEPS)),
+            "the base": {"name": plan.name, **plan.fingerprint()},
+            "the code": code_digest("training.chain.fine_tuned"),
+            "the versions": versions(PACKAGES),
+        },
+        holds=("config.json", "model.safetensors", "tokenizer.json", COURSE_FILE),
+    )
+
+
+def make_fine_tuned(step: Step, settings: Settings, plan: BasePlan, *, writes: bool) -> None:
+    """Fine-tune, or go on with an interrupted run of the same inputs.
+
+    Args:
+        step: what is made.
+        settings: `training` and `build_dir` are used.
+        plan: the base.
+        writes: whether this process, of several that train together, writes the output.
+
+    Raises:
+        TrainingError: There is no product to train on, or the run can't be done; `BaseModelError` likewise.
+        DiskError: The disk is full, or can't be written.
+    """
+    catalog, run = catalog_directory(settings), settings.build_dir / RUN
+    parts = {split: read_split(catalog, split) for split in ("train", "validation")}
+    if not parts["train"]:
+        raise TrainingError(f"{catalog}/train.jsonl holds no product: there is nothing to train on.")
+    logger.info("The base is %s: %s", plan.name, plan.reason)
+    # Of the training products alone: what the others say must not decide what the model is made of.
+    texts = {"train": [example.text for example in parts["train"]]}
+    base = find_or_make_base(plan, texts, settings.build_dir / "base", settings.training.max_length)
+    tokenizer, taxonomy = base.tokenizer(settings.training.max_length), read_taxonomy(settings)
+    encoded = {
+        split: EncodedExamples([example.text for example in examples], encode_labels(examples, taxonomy), tokenizer)
+        for split, examples in parts.items()
+    }
+    data = text_facts(parts["train"], encoded["train"], tokenizer.unk_token_id)
+    for sentence in unread_warnings(base.name, data):
+        logger.warning("%s", sentence)
+    fine_tuned = fine_tune(
+        settings.training,
+        base,
+        tokenizer,
+        taxonomy,
+        encoded["train"],
+        encoded["validation"],
+        run,
+        settings.build_dir / "reports" / "tensorboard" / datetime.now().strftime("%Y%m%d-%H%M%S"),
+        step.inputs,
+    )
+    if not writes:
+        return
+    chosen_on = {"products": len(parts["validation"]), "sha256": part_digest(settings, "validation")}
+    facts = {**_facts(settings, base, fine_tuned), "chosen_on": chosen_on if fine_tuned.facts["best_step"] else None}
+    with step.making() as directory:
+        save_model(directory, fine_tuned.model, tokenizer)
+        data["sha256"] = step.inputs["the training products"]
+        Course(facts, data, fine_tuned.history).write(directory)
+    discard_run(settings)  # only now: until here an interruption costs nothing that was learnt
+
+
+def discard_run(settings: Settings) -> None:
+    """Remove what an interrupted run has left, once its model is there."""
+    shutil.rmtree(settings.build_dir / RUN, ignore_errors=True)
+
+
+def _facts(settings: Settings, base: BaseModel, fine_tuned: FineTuned) -> Mapping[str, Any]:
+    return {
+        "base": base.name,
+        "base_reason": base.reason,
+        "base_layers": base.layers,
+        "base_pieces": base.pieces,
+        "pooling": fine_tuned.model.config.pooling,
+        "max_length": settings.training.max_length,
+        **fine_tuned.facts,
+        "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "versions": versions(PACKAGES),
+    }

@@ -1,0 +1,106 @@
+"""The second step: the fine-tuned model in, the checkpoint out: table of n-grams, calibration, thresholds.
+
+The checkpoint is complete then. What follows measures it and writes about it, and may fail without harm.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from transformers import PreTrainedTokenizerBase
+
+from catalog.heads import TAG
+from catalog.prepared import Example, read_split
+from catalog.taxonomy import Taxonomy
+from settings import Settings
+from steps import Step, code_digest, file_digest, versions
+from training.answers import answers_of
+from training.calibration import fit_calibration
+from training.chain.inputs import catalog_directory, content_digest, part_digest, read_taxonomy
+from training.checkpoint import ANSWERING, CARD_FILE, METRICS_FILE, Checkpoint, load_model, write_checkpoint
+from training.course import COURSE_FILE, read_course
+from training.data import EncodedExamples, encode_labels
+from training.evaluation import summarize
+from training.inference import predict_logits, probabilities_of
+from training.ngrams import buckets_for, fit_ngrams
+from training.thresholds import choose_thresholds
+
+logger = logging.getLogger(__name__)
+
+LEARNT = ("config.json", "model.safetensors", "tokenizer.json", COURSE_FILE)
+PACKAGES = ("scikit-learn", "scipy", "tokenizers", "torch", "transformers")
+CARD = """\
+# Product tagger
+
+Calibrated, and not measured yet: `python -m training` measures it on the test products and writes the figures here.
+"""
+
+
+def finished_step(settings: Settings, fine_tuned: Path) -> Step:
+    """The step that makes a checkpoint of the model in a directory.
+
+    Raises:
+        PreparedCatalogError: The validation part is missing; `TaxonomyError` likewise.
+    """
+    return Step(
+        "The checkpoint",
+        settings.build_dir / "checkpoint",
+        {
+            "the fine-tuned model": content_digest(fine_tuned, LEARNT),
+            "the validation products": part_digest(settings, "validation"),
+            "the taxonomy": file_digest(catalog_directory(settings) / "taxonomy.json"),
+            "the training settings": settings.training.model_dump(mode="json", include={"ngram_buckets", "seed"}),
+            "the code": code_digest("training.chain.finished"),
+            "the versions": versions(PACKAGES),
+        },
+        holds=(*ANSWERING, "taxonomy.json", METRICS_FILE, CARD_FILE),
+    )
+
+
+def make_finished(step: Step, settings: Settings, fine_tuned: Path) -> None:
+    """Fit the table of n-grams, calibrate, choose the thresholds, and write the checkpoint.
+
+    Raises:
+        TrainingError: The fine-tuned model can't be loaded; `PreparedCatalogError` and `TaxonomyError` likewise.
+        DiskError: The disk is full, or can't be written.
+    """
+    course, taxonomy = read_course(fine_tuned), read_taxonomy(settings)
+    model, tokenizer = load_model(fine_tuned)
+    validation = read_split(catalog_directory(settings), "validation")
+    encoded = _encode(validation, taxonomy, tokenizer)
+    layout, labels = taxonomy.layout, encoded.labels
+    ngrams = None
+    # No validation product tells what the table would count.
+    if validation and (buckets := buckets_for(settings.training, model.config.vocab_size, model.config.num_labels)):
+        logger.info("Fitting the n-gram table: %d labels.", model.config.num_labels)
+        train = _encode(read_split(catalog_directory(settings), "train"), taxonomy, tokenizer)
+        ngrams = fit_ngrams(train, len(taxonomy.category_ids), model.config.vocab_size, buckets, settings.training.seed)
+    logits = predict_logits(model, encoded, int(tokenizer.pad_token_id), "validation part")
+    ngram_logits = ngrams.logits(encoded) if ngrams else None
+    calibration = fit_calibration(logits, layout, labels.category, labels.tags > 0, ngram_logits)
+    calibration.fold_into(model.classifier, layout)
+    if ngrams and calibration.uses_ngrams:
+        ngrams.put_into(model, calibration.ngram_factors(layout))
+    probabilities = probabilities_of(calibration.apply(logits, layout, ngram_logits), layout)
+    thresholds = choose_thresholds(probabilities[:, layout.columns(TAG)], labels.tags > 0)
+    answers = answers_of(probabilities, thresholds, validation, taxonomy)
+    metrics = {
+        "training": {
+            **course.training,
+            "ngram_buckets": model.config.ngram_buckets,
+            "calibration": asdict(calibration),
+            "calibrated_on": {"products": len(validation), "sha256": step.inputs["the validation products"]},
+        },
+        "data": {**course.data, "validation": len(validation)},
+        "validation": summarize(answers) if validation else None,
+        "test": None,
+    }
+    with step.making() as directory:
+        write_checkpoint(directory, Checkpoint(model, tokenizer, taxonomy, thresholds), metrics, CARD)
+
+
+def _encode(examples: Sequence[Example], taxonomy: Taxonomy, tokenizer: PreTrainedTokenizerBase) -> EncodedExamples:
+    return EncodedExamples([example.text for example in examples], encode_labels(examples, taxonomy), tokenizer)

@@ -1,0 +1,67 @@
+"""The third step: the checkpoint's figures on the held-out products."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from catalog.prepared import read_split
+from settings import Settings
+from steps import Step, code_digest, versions
+from training.answers import answers_of
+from training.chain.inputs import catalog_directory, content_digest, part_digest, read_taxonomy, rules_digest
+from training.checkpoint import ANSWERING, read_checkpoint
+from training.measurement import FIGURES_FILE, measure, write_figures
+
+logger = logging.getLogger(__name__)
+
+HELD_OUT = ("validation", "test")
+PACKAGES = ("scikit-learn", "tokenizers", "torch", "transformers")
+
+
+def measured_step(settings: Settings, checkpoint: Path) -> Step:
+    """The step that measures a checkpoint.
+
+    Raises:
+        PreparedCatalogError: A part is missing; `TaxonomyError` likewise.
+    """
+    return Step(
+        "The checkpoint's figures",
+        settings.build_dir / "measured" / "checkpoint",
+        {
+            "the checkpoint": content_digest(checkpoint, ANSWERING),
+            "the labels": rules_digest(read_taxonomy(settings)),
+            **{f"the {split} products": part_digest(settings, split) for split in HELD_OUT},
+            "the code": code_digest("training.chain.measured"),
+            "the versions": versions(PACKAGES),
+        },
+        holds=(FIGURES_FILE,),
+    )
+
+
+def make_measured(step: Step, settings: Settings, checkpoint: Path) -> None:
+    """Ask the checkpoint about the held-out products, and write its figures.
+
+    Raises:
+        TrainingError: The checkpoint can't be loaded; `PreparedCatalogError` likewise.
+        DiskError: The disk is full, or can't be written.
+    """
+    parts = {split: read_split(catalog_directory(settings), split) for split in HELD_OUT}
+    figures: dict[str, Any] = {}
+    if parts["test"]:
+        loaded = read_checkpoint(checkpoint)
+        answers = {
+            split: answers_of(
+                loaded.probabilities([example.text for example in examples], f"{split} part"),
+                loaded.thresholds,
+                examples,
+                loaded.taxonomy,
+            )
+            for split, examples in parts.items()
+        }
+        figures = measure(answers["validation"], answers["test"], loaded.taxonomy, loaded.thresholds)
+    else:
+        logger.warning("The catalogue has no test part: nothing is measured.")
+    with step.making() as directory:
+        write_figures(directory, {"sizes": {split: len(rows) for split, rows in parts.items()}, **figures})

@@ -1,0 +1,61 @@
+"""What a base makes of the training texts: which languages there are, what it can't read, and what is cut off."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from catalog.prepared import Example
+from training.base.choice import unread_languages
+from training.data import EncodedExamples
+
+
+def count_languages(examples: Iterable[Example]) -> dict[str, int]:
+    """Return the number of examples by language, the most frequent first."""
+    return dict(Counter(example.lang for example in examples).most_common())
+
+
+def text_facts(train: Sequence[Example], encoded: EncodedExamples, unk_token_id: int | None) -> dict[str, Any]:
+    """Return by language how many training products there are, and what becomes of their texts.
+
+    `unknown_token_share` is what the vocabulary misses, `mean_tokens_by_language` and `cut_share` (of the texts, at the
+    tokenizer's length) how much of a text the model reads.
+
+    Args:
+        train: the examples.
+        encoded: their tokens.
+        unk_token_id: the token of what the vocabulary doesn't know; None where there is no such token.
+    """
+    languages = count_languages(train)
+    spoken = np.array([example.lang for example in train], dtype=np.str_)
+    rows = {language: np.flatnonzero(spoken == language) for language in languages}
+    unknown = {
+        language: float((np.concatenate([encoded.token_ids(row) for row in own]) == unk_token_id).mean())
+        for language, own in rows.items()
+    }
+    return {
+        "train": len(train),
+        "languages": languages,
+        "unknown_token_share": unknown if unk_token_id is not None else dict.fromkeys(unknown, 0.0),
+        "mean_tokens": float(encoded.lengths.mean()),
+        "mean_tokens_by_language": {language: float(encoded.lengths[own].mean()) for language, own in rows.items()},
+        "cut_share": {language: float(encoded.cut[own].mean()) for language, own in rows.items()},
+    }
+
+
+def unread_warnings(base: str, data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each language of the catalogue that the base can't read.
+
+    Args:
+        base: its name.
+        data: what `text_facts` told.
+    """
+    for language, products, unknown in unread_languages(data["languages"], data["unknown_token_share"]):
+        yield (
+            f"The base {base} can't read `{language}`, the language of {products:.0%} of the training products: "
+            f"{unknown:.0%} of its tokens are unknown to it, and figures in this language are limited by that. "
+            "Set training.base to one that reads it, such as multilingual."
+        )
