@@ -161,10 +161,11 @@ def fine_tune(
         "seconds": round(time.monotonic() - started, 1),
         "resumed_at_step": int(Path(resume).name.rpartition("-")[2]) if resume else None,
         "steps": state.global_step,
-        "planned_steps": state.max_steps,
+        "planned_steps": plan.steps if plan else state.max_steps,
         "epochs": round(state.epoch or 0.0, 3),
         "best_step": state.best_global_step if evaluates else None,
         "batch_size": settings.batch_size,
+        "recipe": base.recipe.kind,
         "learning_rates": asdict(rates),
         "processes": arguments.world_size,
         "threads": torch.get_num_threads(),
@@ -196,15 +197,15 @@ def _plan(
         measure_step(model, train, loss, arguments.train_batch_size, pad_token_id, frozen, arguments.bf16)
         for frozen in (0, frozen_layers(layers))
     )
-    steps_a_pass = math.ceil(len(train) / settings.batch_size)
-    full_steps = round(arguments.num_train_epochs) * steps_a_pass
+    steps_per_epoch = math.ceil(len(train) / settings.batch_size)
+    full_steps = round(arguments.num_train_epochs) * steps_per_epoch
     evaluates = arguments.eval_strategy != "no"
     plan = plan_in_time(
         settings.minutes or 0.0,
         agreed(seconds - (now() - begun)),
         StepSeconds(agreed(whole), agreed(upper)),
         full_steps=full_steps,
-        steps_a_pass=steps_a_pass,
+        steps_per_epoch=steps_per_epoch,
         layers=layers,
         # A forward pass is a third of a step.
         evaluating=agreed(whole) / 3 * len(validation) / settings.batch_size if evaluates else 0.0,

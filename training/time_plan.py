@@ -2,7 +2,7 @@
 
 Where the time does not suffice for all that the settings ask for, the vocabulary's vectors and the lowest third of the
 layers stay as they are: a step then costs a third less, and what the base knows of words is kept. In fewer than two
-passes nothing is learnt by heart, so that dropout is only a loss (docs/experiments/short-training.md).
+epochs nothing is learnt by heart, so that dropout is only a loss (docs/experiments/short-training.md).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 FROZEN_SHARE = 1 / 3
-BRIEF_PASSES = 2.0
-"""Fewer passes over the training products are made without dropout, and at the recipe's brief rate."""
+BRIEF_EPOCHS = 2.0
+"""Fewer epochs are made without dropout, and at the recipe's brief rate."""
 PLAN_FILE = "plan.json"
 
 
@@ -37,7 +37,7 @@ class TimePlan:
     Attributes:
         minutes: the bound.
         steps: about so many; the clock decides.
-        passes: over the training products.
+        epochs: passes over the training products.
         frozen_layers: the lowest layers, which stay as they are.
         step_seconds: what a step of this plan takes, as measured.
         reason: one or two sentences.
@@ -47,7 +47,7 @@ class TimePlan:
 
     minutes: float
     steps: int
-    passes: float
+    epochs: float
     frozen_layers: int
     step_seconds: float
     reason: str
@@ -57,7 +57,7 @@ class TimePlan:
     @property
     def is_brief(self) -> bool:
         """Whether dropout is left out, and the rate is the recipe's brief one."""
-        return bool(self.given_up) and self.passes < BRIEF_PASSES
+        return bool(self.given_up) and self.epochs < BRIEF_EPOCHS
 
     def write(self, directory: Path) -> None:
         """Keep the plan for a run that goes on after an interruption."""
@@ -75,7 +75,7 @@ def plan_in_time(
     times: StepSeconds,
     *,
     full_steps: int,
-    steps_a_pass: int,
+    steps_per_epoch: int,
     layers: int,
     evaluating: float = 0.0,
     evaluations: int = 0,
@@ -87,33 +87,33 @@ def plan_in_time(
         seconds: what of it is left.
         times: of a step on this machine.
         full_steps: what the settings ask for.
-        steps_a_pass: steps of one pass over the training products.
+        steps_per_epoch: steps of one epoch.
         layers: of the encoder.
         evaluating: seconds that looking at the validation part would take each time; 0: it is not looked at.
         evaluations: how many times.
     """
-    full_passes = full_steps / steps_a_pass
+    full_epochs = full_steps / steps_per_epoch
     full_seconds = full_steps * times.whole + evaluations * evaluating
     if full_seconds <= seconds:
         reason = (
-            f"training.minutes={minutes:g} is enough for {_passes(full_passes)} ({full_steps:,} steps of "
+            f"training.minutes={minutes:g} is enough for {_epochs(full_epochs)} ({full_steps:,} steps of "
             f"{times.whole:.2f} s, about {full_seconds / 60:.1f} min)."
         )
         # The last look comes when the clock has ended the training.
-        return TimePlan(minutes, full_steps, full_passes, 0, times.whole, reason, seconds - evaluating)
+        return TimePlan(minutes, full_steps, full_epochs, 0, times.whole, reason, seconds - evaluating)
     frozen = frozen_layers(layers)
     steps = max(1, min(full_steps, int(seconds / times.upper)))
-    passes = steps / steps_a_pass
+    epochs = steps / steps_per_epoch
     given_up = f"the lowest {frozen} of {layers} layers and the vocabulary's vectors stay as they are"
     if steps < full_steps:
-        given_up += f", {full_passes - passes:.1f} of {_passes(full_passes)} are left out"
+        given_up += f", {full_epochs - epochs:.1f} of {_epochs(full_epochs)} are left out"
     given_up += ", and nothing stops early"
     reason = (
-        f"training.minutes={minutes:g}: {_passes(full_passes)} would take about {full_seconds / 60:.0f} min on this "
+        f"training.minutes={minutes:g}: {_epochs(full_epochs)} would take about {full_seconds / 60:.0f} min on this "
         f"machine ({full_steps:,} steps of {times.whole:.2f} s). About {steps:,} steps of {times.upper:.2f} s are made "
-        f"({passes:.2f} passes)."
+        f"({epochs:.2f} epochs)."
     )
-    return TimePlan(minutes, steps, passes, frozen, times.upper, reason, seconds, given_up)
+    return TimePlan(minutes, steps, epochs, frozen, times.upper, reason, seconds, given_up)
 
 
 def frozen_layers(layers: int) -> int:
@@ -121,5 +121,5 @@ def frozen_layers(layers: int) -> int:
     return round(layers * FROZEN_SHARE)
 
 
-def _passes(number: float) -> str:
-    return f"{number:g} pass{'' if number == 1 else 'es'} over the training products"
+def _epochs(number: float) -> str:
+    return f"{number:g} epoch{'' if number == 1 else 's'}"

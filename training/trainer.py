@@ -234,7 +234,9 @@ class ProgressLines(TrainerCallback):
         """Write the line."""
         if not state.is_world_process_zero or not logs:
             return
-        place = f"step {state.global_step:,} of {state.max_steps:,} (epoch {state.epoch or 0:.2f})"
+        # Within a time limit the clock decides how many there will be.
+        of_all = "" if self._pace else f" of {state.max_steps:,}"
+        place = f"step {state.global_step:,}{of_all} (epoch {state.epoch or 0:.2f})"
         if "loss" in logs:
             seconds = time.monotonic() - self._started
             left = seconds / max(1, state.global_step - self._first_step) * (state.max_steps - state.global_step)
