@@ -23,6 +23,8 @@ Flags = npt.NDArray[np.bool_]
 Targets = Mapping["Head", npt.NDArray[Any]]
 """Head → what is true of N products: int64 [N], or bool [N, labels] where any number of labels may be right."""
 
+SCORES = "SCORES"
+"""The tensor with the probabilities of all heads, in the graph, in Triton and for clients."""
 SOFTMAX = "softmax"
 """Exactly one label is right: the probabilities sum up to 1."""
 SIGMOID = "sigmoid"

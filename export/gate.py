@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from catalog.heads import DecisionRule
+from export import signature
 from export.checkpoint import Checkpoint
 from export.engine import Engine, Workload
 from export.held_out import Run, Scorer, Scores, length_runs, load_held_out, score
 from export.onnx_scorer import open_scorer
 from export.parity import Comparison, Limits, Quality, compare, format_table, measure
+from export.signature import side_by_side
 
 GRAPH_NAME = "FP32 ONNX"
 GRAPH_LIMITS = Limits(max_difference=1e-4)
@@ -120,16 +122,19 @@ class ParityGate:
 
 
 def checkpoint_scorer(checkpoint: Checkpoint) -> Scorer:
-    """The PyTorch model's probabilities."""
+    """What the PyTorch model answers, converted as in the graph."""
     import torch  # takes seconds to import, which an up-to-date run can do without
 
     model = checkpoint.load_model()
-    layout = checkpoint.taxonomy.layout
 
     def run(input_ids: npt.NDArray[np.int64], attention_mask: npt.NDArray[np.int64]) -> Scores:
         with torch.inference_mode():
-            logits = model(torch.from_numpy(input_ids), torch.from_numpy(attention_mask)).logits
-            scores: Scores = layout.probabilities(logits.float()).numpy()
-        return scores
+            answer = model(torch.from_numpy(input_ids), torch.from_numpy(attention_mask))
+            return side_by_side(
+                {
+                    output.name: output.convert(answer[output.source].float(), checkpoint.config).numpy()
+                    for output in signature.OUTPUTS
+                }
+            )
 
     return run

@@ -19,8 +19,9 @@ from export.errors import ExportError
 TokenBatch = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 """input_ids and attention_mask, int64 [B, L]."""
 Scores = npt.NDArray[np.float32]
+"""All outputs of a graph side by side, float32 [B, columns]: the C + T probabilities, then any other output's."""
 Scorer = Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64]], Scores]
-"""input_ids, attention_mask int64 [B, L] → probabilities float32 [B, C + T]."""
+"""input_ids, attention_mask int64 [B, L] → float32 [B, columns]."""
 
 
 class Run(NamedTuple):
@@ -109,7 +110,7 @@ def load_held_out(
 
 
 def score(products: HeldOut, scorer: Scorer, runs: Iterable[Run]) -> Scores:
-    """Compute the probabilities of all products, float32 [N, C + T].
+    """Compute the outputs for all products, float32 [N, columns].
 
     Args:
         products: N products.

@@ -2,8 +2,8 @@
 
     input_ids, attention_mask  int64 [batch, length]  →  SCORES  float32 [batch, C + T]
 
-The softmax over the C categories and the sigmoids of the T tags are part of the graph, so every engine made from it
-answers probabilities. Segment ids aren't an input: a product is one segment, so they are zeros inside the graph.
+The heads' activations are part of the graph, so every engine made from it answers probabilities. `signature` tells all
+outputs. Segment ids aren't an input: a product is one segment, so they are zeros inside the graph.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ from optimum.exporters.onnx.model_configs import BertOnnxConfig
 from optimum.exporters.onnx.model_patcher import ModelPatcher
 from transformers import PreTrainedModel
 
-from catalog.heads import Layout
-from export.signature import INPUTS, OPSET, OUTPUT, check_graph
+from export import signature
+from export.signature import INPUTS, OPSET, check_graph
 
 TASK = "text-classification"
 
 
-class ProbabilityPatcher(ModelPatcher):  # type: ignore[misc]  # optimum has no types
-    """Lets the model answer probabilities while it is traced."""
+class OutputPatcher(ModelPatcher):  # type: ignore[misc]  # optimum has no types
+    """Lets the model answer what is served while it is traced."""
 
     patched_forward: Any
 
     def __init__(self, config: Any, model: PreTrainedModel, model_kwargs: dict[str, Any] | None = None) -> None:
         super().__init__(config, model, model_kwargs)
-        answer_logits: Any = self.patched_forward
-        names: Any = model.config.id2label
-        layout = Layout.of_names(names[number] for number in range(len(names)))
+        answer: Any = self.patched_forward
+        facts = model.config.to_dict()
 
-        @functools.wraps(answer_logits)  # the exporter reads the order of the inputs from the signature
-        def answer_probabilities(*args: Any, **kwargs: Any) -> dict[str, torch.Tensor]:
-            return {OUTPUT: layout.probabilities(answer_logits(*args, **kwargs)["logits"])}
+        @functools.wraps(answer)  # the exporter reads the order of the inputs from the signature
+        def answer_outputs(*args: Any, **kwargs: Any) -> dict[str, torch.Tensor]:
+            tensors = answer(*args, **kwargs)
+            return {output.name: output.convert(tensors[output.source], facts) for output in signature.OUTPUTS}
 
-        self.patched_forward = answer_probabilities
+        self.patched_forward = answer_outputs
 
 
 class ProductTaggingOnnxConfig(BertOnnxConfig):  # type: ignore[misc]  # optimum has no types
-    """Inputs and output of the served graph, with the names Triton's configurations use."""
+    """Inputs and outputs of the served graph, with the names Triton's configurations use."""
 
-    _MODEL_PATCHER = ProbabilityPatcher
+    _MODEL_PATCHER = OutputPatcher
 
     @property
     def inputs(self) -> dict[str, dict[int, str]]:
@@ -59,13 +59,13 @@ class ProductTaggingOnnxConfig(BertOnnxConfig):  # type: ignore[misc]  # optimum
 
     @property
     def outputs(self) -> dict[str, dict[int, str]]:
-        """One row of probabilities a text."""
-        return {OUTPUT: {0: "batch"}}
+        """One row a text."""
+        return {name: {0: "batch"} for name in signature.output_names()}
 
     @property
     def torch_to_onnx_output_map(self) -> dict[str, str]:
-        """What the output is called in the model."""
-        return {"logits": OUTPUT}
+        """What the outputs are called in the model."""
+        return {output.source: output.name for output in signature.OUTPUTS}
 
 
 def export_graph(model: PreTrainedModel, path: Path) -> None:
@@ -76,7 +76,7 @@ def export_graph(model: PreTrainedModel, path: Path) -> None:
         path: the file to write, in an existing folder.
 
     Raises:
-        ExportError: the graph doesn't have the inputs, output or opset that serving needs.
+        ExportError: the graph doesn't have the inputs, outputs or opset that serving needs.
     """
     config = ProductTaggingOnnxConfig(model.config, task=TASK)
     # In a folder of its own: optimum also leaves the model's configuration and tokenizer, which nobody reads here.
@@ -90,7 +90,7 @@ def export_graph(model: PreTrainedModel, path: Path) -> None:
             do_validation=False,
         )
         (Path(folder) / "model.onnx").replace(path)
-    check_graph(path, model.config.num_labels)
+    check_graph(path, signature.output_widths(model.config.to_dict()))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from export.held_out import Scorer, Scores
 from export.served import served_module
-from export.signature import INPUTS, OUTPUT
+from export.signature import INPUTS, output_names, side_by_side
 
 
 def open_scorer(path: Path, threads: int) -> Scorer:
@@ -22,7 +22,7 @@ def open_scorer(path: Path, threads: int) -> Scorer:
     session = served_module("session").open_session(path, threads)
 
     def run(input_ids: npt.NDArray[Any], attention_mask: npt.NDArray[Any]) -> Scores:
-        answer: Scores = session.run([OUTPUT], dict(zip(INPUTS, (input_ids, attention_mask), strict=True)))[0]
-        return answer
+        feed = dict(zip(INPUTS, (input_ids, attention_mask), strict=True))
+        return side_by_side(dict(zip(output_names(), session.run(output_names(), feed), strict=True)))
 
     return run

@@ -14,7 +14,8 @@ from export.commit import git_state
 from export.engine import Compiled, Engine, Workload
 from export.gate import Report
 from export.served import SOURCES, copy_model
-from export.triton_configs import fill_display_names, fill_width
+from export.signature import output_widths
+from export.triton_configs import fill_display_names, fill_outputs
 from steps import Step, file_digest
 
 CLASSIFIER = "classifier"
@@ -57,7 +58,7 @@ def assemble_repository(
     (labeler / "taxonomy.json").write_text(checkpoint.taxonomy.to_json(), encoding="utf-8")
     _write_json(labeler / "thresholds.json", {"tags": checkpoint.thresholds})
     (repository / "product_scores" / "labels.txt").write_text("\n".join(checkpoint.labels) + "\n", encoding="utf-8")
-    fill_width(repository, len(checkpoint.labels))
+    fill_outputs(repository, output_widths(checkpoint.config))
     fill_display_names(repository, checkpoint.taxonomy)
 
 

@@ -1,10 +1,10 @@
-"""Triton's configurations in a release: the sources, comments and all, with the outputs' number and names filled in."""
+"""Triton's configurations in a release: the sources, comments and all, with outputs and labels' names filled in."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from google.protobuf import text_format
@@ -14,27 +14,37 @@ from catalog.taxonomy import Taxonomy
 from export.errors import ExportError
 
 CONFIG = "config.pbtxt"
-TENSOR = "SCORES"
+CLASSIFIER = "classifier"
 NAMED_MODEL, DISPLAY_NAMES = "product_tagger", "display_names"
-_FREE = re.compile(rf'(name:\s*"{TENSOR}"[^{{}}]*?dims:\s*\[\s*)-1(\s*\])')
-"""`SCORES` up to its free dimension, within the braces of one tensor."""
+_FREE = r'(name:\s*"{name}"[^{{}}]*?dims:\s*\[\s*)-1(\s*\])'
+"""A tensor up to its free dimension, within the braces of one tensor."""
 
 
-def fill_width(repository: Path, width: int) -> None:
-    """Write C + T in place of -1 wherever SCORES is a model's input or output.
+def fill_outputs(repository: Path, widths: Mapping[str, int]) -> None:
+    """Write the widths of the graph's outputs in place of -1 wherever they are a model's input or output.
+
+    The classifier gives all of them; those that its source does not name are added to its configuration.
 
     Args:
         repository: A Triton model repository.
-        width: C + T.
+        widths: Output → its width.
 
     Raises:
-        ExportError: A configuration is not one, or its SCORES has no dimension to fill.
+        ExportError: A configuration is not one, or an output has no dimension to fill there.
     """
     for path in sorted(repository.glob(f"*/{CONFIG}")):
-        source = path.read_text(encoding="utf-8")
-        if any(True for _ in _scores(_parse(path, source))):
-            path.write_text(_FREE.sub(rf"\g<1>{width}\g<2>", source), encoding="utf-8")
-    check_width(repository, width)
+        source = text = path.read_text(encoding="utf-8")
+        config = _parse(path, source)
+        for name, width in widths.items():
+            if any(True for _ in _tensors(config, name)):
+                text = re.sub(_FREE.format(name=re.escape(name)), rf"\g<1>{width}\g<2>", text)
+            elif config.name == CLASSIFIER:
+                addition = model_config_pb2.ModelConfig()
+                addition.output.add(name=name, data_type=model_config_pb2.TYPE_FP32, dims=[width])
+                text += "\n" + text_format.MessageToString(addition)
+        if text != source:
+            path.write_text(text, encoding="utf-8")
+    check_outputs(repository, widths)
 
 
 def fill_display_names(repository: Path, taxonomy: Taxonomy) -> None:
@@ -58,8 +68,12 @@ def fill_display_names(repository: Path, taxonomy: Taxonomy) -> None:
         config.write("\n" + text_format.MessageToString(addition, as_utf8=True))
 
 
-def check_width(repository: Path, width: int) -> None:
-    """Read every configuration with Triton's own schema and check what it says of SCORES.
+def check_outputs(repository: Path, widths: Mapping[str, int]) -> None:
+    """Read every configuration with Triton's own schema and check what it says of the graph's outputs.
+
+    Args:
+        repository: A Triton model repository.
+        widths: Output → its width.
 
     Raises:
         ExportError: A configuration is not one, names another folder, or has another width.
@@ -68,18 +82,19 @@ def check_width(repository: Path, width: int) -> None:
         config = _parse(path, path.read_text(encoding="utf-8"))
         if config.name != path.parent.name:
             raise ExportError(f"{path} is the configuration of {config.name!r}; the folder must have its name.")
-        for tensor in _scores(config):
-            if list(tensor.dims) != [width]:
-                raise ExportError(
-                    f"{path}: {TENSOR} has dims {list(tensor.dims)}, the graph gives [{width}]. Its source in "
-                    f'model_repository/ must say `name: "{TENSOR}" … dims: [ -1 ]`.'
-                )
+        for name, width in widths.items():
+            for tensor in _tensors(config, name):
+                if list(tensor.dims) != [width]:
+                    raise ExportError(
+                        f"{path}: {name} has dims {list(tensor.dims)}, the graph gives [{width}]. Its source in "
+                        f'model_repository/ must say `name: "{name}" … dims: [ -1 ]`.'
+                    )
 
 
-def _scores(
-    config: model_config_pb2.ModelConfig,
+def _tensors(
+    config: model_config_pb2.ModelConfig, name: str
 ) -> Iterator[model_config_pb2.ModelInput | model_config_pb2.ModelOutput]:
-    return (tensor for tensor in [*config.input, *config.output] if tensor.name == TENSOR)
+    return (tensor for tensor in [*config.input, *config.output] if tensor.name == name)
 
 
 def _parse(path: Path, text: str) -> model_config_pb2.ModelConfig:

@@ -40,7 +40,7 @@ PLACES = [
     ("export.onnx_graph", "module.check_graph"),  # the float32 graph is written, its folder not yet in place
     ("export.engines.int8_graph", "module.fuse_attention"),
     ("export.gate", "module.compare"),
-    ("export.release", "module.fill_width"),  # the release is half assembled
+    ("export.release", "module.fill_outputs"),  # the release is half assembled
     ("serving.releases", "module.switch_current"),  # it is in its place, and not yet current
 ]
 

@@ -14,7 +14,7 @@ from export.errors import ExportError
 from export.gate import checkpoint_scorer
 from export.held_out import Scorer
 from export.onnx_scorer import open_scorer
-from export.signature import INPUTS, OPSET, OUTPUT, check_graph
+from export.signature import INPUTS, OPSET, check_graph
 from tests.export.conftest import POSITIONS, TAXONOMY, Place, random_batch
 
 VOCABULARY = 30_000
@@ -64,19 +64,19 @@ def test_the_graph_has_the_names_and_types_of_the_configurations(graph: Path) ->
     model = onnx.load(str(graph))
     onnx.checker.check_model(model)
     assert [entry.name for entry in model.graph.input] == list(INPUTS)
-    assert [entry.name for entry in model.graph.output] == [OUTPUT]
-    check_graph(graph, len(TAXONOMY.category_ids) + len(TAXONOMY.tag_ids))
+    assert [entry.name for entry in model.graph.output] == ["SCORES"]
+    check_graph(graph, {"SCORES": TAXONOMY.layout.width})
 
 
 def test_a_graph_of_another_width_or_an_older_opset_is_refused(graph: Path, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="takes and gives"):
-        check_graph(graph, 4)
+        check_graph(graph, {"SCORES": 4})
     model = onnx.load(str(graph))
     del model.opset_import[:]
     model.opset_import.append(helper.make_opsetid("", OPSET - 2))
     onnx.save(model, str(tmp_path / "old.onnx"))
     with pytest.raises(ExportError, match="has opset 16"):
-        check_graph(tmp_path / "old.onnx", 6)
+        check_graph(tmp_path / "old.onnx", {"SCORES": 6})
 
 
 def test_a_graph_that_takes_other_types_is_refused(graph: Path, tmp_path: Path) -> None:
@@ -84,4 +84,4 @@ def test_a_graph_that_takes_other_types_is_refused(graph: Path, tmp_path: Path) 
     model.graph.input[0].type.tensor_type.elem_type = TensorProto.INT32
     onnx.save(model, str(tmp_path / "other.onnx"))
     with pytest.raises(ExportError, match="takes and gives"):
-        check_graph(tmp_path / "other.onnx", 6)
+        check_graph(tmp_path / "other.onnx", {"SCORES": 6})

@@ -13,7 +13,7 @@ from tritonclient.grpc import model_config_pb2
 from catalog.taxonomy import Label, Taxonomy
 from export.errors import ExportError
 from export.served import SOURCES
-from export.triton_configs import check_width, fill_display_names, fill_width
+from export.triton_configs import check_outputs, fill_display_names, fill_outputs
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 def test_only_the_scores_dimension_is_written(repository: Path) -> None:
-    fill_width(repository, 59)
+    fill_outputs(repository, {"SCORES": 59})
     changed = {
         path.parent.name: [
             (old, new)
@@ -47,30 +47,42 @@ def test_only_the_scores_dimension_is_written(repository: Path) -> None:
         assert all(old.replace("dims: [ -1 ]", "dims: [ 59 ]") == new for old, new in lines)
 
 
+@pytest.mark.parametrize("engine", [None, "tensorrt"])
+def test_the_classifier_gives_an_output_that_its_source_does_not_name(repository: Path, engine: str | None) -> None:
+    path = repository / "classifier" / "config.pbtxt"
+    if engine is not None:
+        shutil.copyfile(SOURCES / "classifier" / "configs" / f"{engine}.pbtxt", path)
+    fill_outputs(repository, {"SCORES": 59, "VECTOR": 8})
+    config = text_format.Parse(path.read_text(encoding="utf-8"), model_config_pb2.ModelConfig())
+    outputs = {tensor.name: list(tensor.dims) for tensor in config.output}
+    assert (outputs["SCORES"], outputs["VECTOR"]) == ([59], [8])
+    assert "VECTOR" not in (repository / "labeler" / "config.pbtxt").read_text(encoding="utf-8")
+
+
 def test_a_source_with_another_width_is_refused(repository: Path) -> None:
-    fill_width(repository, 59)
+    fill_outputs(repository, {"SCORES": 59})
     with pytest.raises(ExportError, match=r"SCORES has dims \[59\], the graph gives \[6\]"):
-        fill_width(repository, 6)
+        fill_outputs(repository, {"SCORES": 6})
 
 
 def test_a_source_that_is_no_configuration_is_named(repository: Path) -> None:
     (repository / "labeler" / "config.pbtxt").write_text("name: 3 what")
     with pytest.raises(ExportError, match=r"labeler/config\.pbtxt is no Triton model configuration"):
-        fill_width(repository, 6)
+        fill_outputs(repository, {"SCORES": 6})
 
 
 def test_a_configuration_must_have_its_folder_s_name(repository: Path) -> None:
     (repository / "tokenizer").rename(repository / "tokeniser")
     with pytest.raises(ExportError, match="is the configuration of 'tokenizer'"):
-        fill_width(repository, 6)
+        fill_outputs(repository, {"SCORES": 6})
 
 
 def test_the_labels_names_are_written_where_clients_read_them(repository: Path) -> None:
     categories = (Label("apparel", {"en": "Apparel", "zh": "服饰"}), Label("home"))
     taxonomy = Taxonomy(categories, (Label("5-inch", {"zh": '5" 屏\\幕\n'}),))
-    fill_width(repository, 3)
+    fill_outputs(repository, {"SCORES": 3})
     fill_display_names(repository, taxonomy)
-    check_width(repository, 3)
+    check_outputs(repository, {"SCORES": 3})
     text = (repository / "product_tagger" / "config.pbtxt").read_text(encoding="utf-8")
     config = text_format.Parse(text, model_config_pb2.ModelConfig())
     assert json.loads(config.parameters["display_names"].string_value) == {

@@ -15,7 +15,7 @@ import onnx
 from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 
-from export.signature import OUTPUT
+from export.signature import output_names
 
 KEPT_OPERATORS = ("LayerNormalization", "Softmax", "Sigmoid")
 """Operators that stay in FP32 wherever they are."""
@@ -31,7 +31,7 @@ def kept_nodes(graph: onnx.GraphProto) -> set[str]:
     """
     producers = {output: node for node in graph.node for output in node.output}
     head: set[str] = set()
-    waiting = [OUTPUT]
+    waiting = output_names()
     while waiting:
         node = producers.get(waiting.pop())
         if node is None or node.op_type == "LayerNormalization" or node.name in head:
@@ -43,7 +43,7 @@ def kept_nodes(graph: onnx.GraphProto) -> set[str]:
 
 
 def convert_direct(graph: Path, path: Path) -> None:
-    """Write the FP16 graph; inputs stay INT64, SCORES stays FP32.
+    """Write the FP16 graph; inputs stay INT64, outputs stay FP32.
 
     Weights and activations beyond FP16's range are cut off at 65,504: see `ranges`.
 

@@ -13,7 +13,7 @@ from export.engines.plan.api import Builder, IBuilderConfig, IHostMemory, INetwo
 from export.engines.plan.messages import MessageLog, open_log, open_progress
 from export.engines.plan.profiles import Profile, check_profiles
 from export.errors import ExportError
-from export.signature import INPUTS, OUTPUT
+from export.signature import INPUTS, output_names
 
 MEBIBYTE = 1 << 20
 WORKSPACE_MIB = 1024
@@ -96,8 +96,9 @@ def _parse(trt: TensorRT, builder: Builder, graph: Path, log: MessageLog) -> INe
     if not parser.parse(graph.read_bytes()) or not network.num_outputs:
         raise ExportError(_why_not_parsed(trt, graph, parser))
     names = [tensor.name for tensor in _outputs(network)]
-    if names != [OUTPUT]:
-        raise ExportError(f"{graph} gives {', '.join(names)}, not {OUTPUT}: it is not what serving needs.")
+    if names != output_names():
+        wanted = ", ".join(output_names())
+        raise ExportError(f"{graph} gives {', '.join(names)}, not {wanted}: it is not what serving needs.")
     return network
 
 

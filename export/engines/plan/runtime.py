@@ -15,7 +15,7 @@ from export.engines.plan.api import ICudaEngine, IExecutionContext, TensorRT
 from export.engines.plan.messages import open_log
 from export.errors import ExportError
 from export.held_out import Scores
-from export.signature import INPUTS, OUTPUT
+from export.signature import INPUTS, output_names
 
 DEVICE = "cuda:0"
 
@@ -49,22 +49,25 @@ class PlanRunner:
             _, _, most = engine.get_tensor_profile_shape(INPUTS[0], profile)
             self._contexts[most[1]] = context
         self._stream.synchronize()
-        self.outputs = int(engine.get_tensor_shape(OUTPUT)[1])
+        self._widths = {name: int(engine.get_tensor_shape(name)[1]) for name in output_names()}
 
     def __call__(self, input_ids: npt.NDArray[np.int64], attention_mask: npt.NDArray[np.int64]) -> Scores:
-        """Probabilities float32 [B, C + T] of token ids and mask [B, L]; L is one of the plan's lengths."""
+        """All outputs side by side, float32 [B, columns], of ids and mask [B, L]; L is one of the plan's lengths."""
         ids, mask = (torch.from_numpy(values).to(DEVICE) for values in (input_ids, attention_mask))
         scores: Scores = self.run(ids, mask).cpu().numpy()
         return scores
 
     def run(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """The same from and to the GPU's memory: int64 [B, L] → float32 [B, C + T]; waits until it is done.
+        """The same from and to the GPU's memory: int64 [B, L] → float32 [B, columns]; waits until it is done.
 
         Raises:
             ExportError: No profile has this length and batch, or the computation fails.
         """
         context = self._contexts.get(input_ids.shape[1])
-        scores = torch.empty((len(input_ids), self.outputs), dtype=torch.float32, device=DEVICE)
+        answers = {
+            name: torch.empty((len(input_ids), width), dtype=torch.float32, device=DEVICE)
+            for name, width in self._widths.items()
+        }
         torch.cuda.current_stream(DEVICE).synchronize()  # what is read here was written there
         started = context is not None and all(
             context.set_input_shape(name, tuple(tensor.shape)) and context.set_tensor_address(name, tensor.data_ptr())
@@ -72,11 +75,12 @@ class PlanRunner:
         )
         if context is None or not started:
             raise ExportError(self._failure(f"The plan can't compute a batch of {list(input_ids.shape)}"))
-        context.set_tensor_address(OUTPUT, scores.data_ptr())
+        for name, tensor in answers.items():
+            context.set_tensor_address(name, tensor.data_ptr())
         if not context.execute_async_v3(self._stream.cuda_stream):
             raise ExportError(self._failure("The plan's computation failed"))
         self._stream.synchronize()
-        return scores
+        return torch.cat(list(answers.values()), dim=1) if len(answers) > 1 else next(iter(answers.values()))
 
     def facts(self) -> dict[str, Any]:
         """For the manifest: layers as compiled, with the types they give, and memory by profile, in bytes."""

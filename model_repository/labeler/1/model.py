@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
+from heads import SCORES
 from labeling import Labeler
 
 
@@ -22,7 +23,7 @@ class TritonPythonModel:
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answers all requests from one pass over their rows."""
         width = self._labeler.width
-        scores = [pb_utils.get_input_tensor_by_name(request, "SCORES").as_numpy() for request in requests]
+        scores = [pb_utils.get_input_tensor_by_name(request, SCORES).as_numpy() for request in requests]
         fitting = [one for one in scores if one.shape[1] == width]
         if fitting:
             labels = self._labeler.label(fitting[0] if len(fitting) == 1 else np.concatenate(fitting))
@@ -30,7 +31,7 @@ class TritonPythonModel:
         start = 0
         for one in scores:
             if one.shape[1] != width:
-                sentence = f"SCORES has {one.shape[1]} columns; the taxonomy has {width} categories and tags"
+                sentence = f"{SCORES} has {one.shape[1]} columns; the taxonomy has {width} categories and tags"
                 error = pb_utils.TritonError(sentence, pb_utils.TritonError.INVALID_ARG)
                 responses.append(pb_utils.InferenceResponse(error=error))
                 continue
