@@ -13,6 +13,7 @@ from .conversation import Arrays, AskReady, Infer, ReadConfig
 from .endpoint import Endpoint
 from .errors import TaggerError, TaggerTimeoutError
 from .failures import late, refused
+from .payload import TEXT
 
 # Reconnect within seconds: gRPC's own back-off grows to two minutes, and a server that is back would wait for it.
 _CHANNEL_ARGS = [
@@ -24,7 +25,7 @@ _CHANNEL_ARGS = [
 
 
 def _arguments(step: Infer) -> dict[str, Any]:
-    text = triton.InferInput("TEXT", list(step.texts.shape), "BYTES")
+    text = triton.InferInput(TEXT, list(step.texts.shape), "BYTES")
     text.set_data_from_numpy(step.texts)
     return {
         "model_name": step.model,

@@ -21,13 +21,14 @@ from tritonclient.utils import InferenceServerException
 from .conversation import Arrays, AskReady, Infer, ReadConfig
 from .endpoint import Endpoint
 from .failures import late, refused, unreachable
+from .payload import TEXT
 
 _Value = TypeVar("_Value")
 _NO_LIMIT = 86_400.0
 
 
 def _arguments(step: Infer) -> dict[str, Any]:
-    text = triton.InferInput("TEXT", list(step.texts.shape), "BYTES")
+    text = triton.InferInput(TEXT, list(step.texts.shape), "BYTES")
     text.set_data_from_numpy(step.texts)
     return {
         "model_name": step.model,

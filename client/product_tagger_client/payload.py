@@ -13,10 +13,14 @@ from .display import DisplayNames, read_display_names
 from .errors import InvalidTextError, ProtocolError, TaggerError
 from .results import Tag, TaggedProduct
 
+TEXT = "TEXT"
+"""The tensor that the models take; the next ones are what they give."""
+CATEGORY, CATEGORY_SCORE, TAGS, TAG_SCORES, TRUNCATED = "CATEGORY", "CATEGORY_SCORE", "TAGS", "TAG_SCORES", "TRUNCATED"
+SCORES = "SCORES"
 TAGGER_MODEL = "product_tagger"
-TAGGER_OUTPUTS = ("CATEGORY", "CATEGORY_SCORE", "TAGS", "TAG_SCORES", "TRUNCATED")
+TAGGER_OUTPUTS = (CATEGORY, CATEGORY_SCORE, TAGS, TAG_SCORES, TRUNCATED)
 SCORES_MODEL = "product_scores"
-SCORES_OUTPUTS = ("SCORES",)
+SCORES_OUTPUTS = (SCORES,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +79,13 @@ def read_facts(config: Mapping[str, Any], model: str, outputs: Sequence[str]) ->
     inputs = [str(tensor.get("name")) for tensor in config.get("input", [])]
     present = {str(tensor.get("name")): tensor for tensor in config.get("output", [])}
     missing = [name for name in outputs if name not in present]
-    if inputs != ["TEXT"] or missing:
+    if inputs != [TEXT] or missing:
         lack = f"it has no output {missing[0]}" if missing else f"its inputs are {', '.join(inputs) or 'none'}"
         raise ProtocolError(f"the server's model {model} is not the one this client speaks to: {lack}")
     size = int(config.get("max_batch_size", 0))
     if size < 1:
         raise ProtocolError(f"the server's model {model} takes no batches: its max_batch_size is {size}, not 1 or more")
-    dims = [int(number) for number in present.get("SCORES", {}).get("dims", [])]
+    dims = [int(number) for number in present.get(SCORES, {}).get("dims", [])]
     return ModelFacts(size, max(dims[-1], 0) if dims else 0, read_display_names(config))
 
 
@@ -104,11 +108,11 @@ def read_products(arrays: Mapping[str, npt.NDArray[Any]], rows: int) -> list[Tag
     Raises:
         ProtocolError: An output is missing, or of another shape or type.
     """
-    categories = _column(arrays, "CATEGORY", "OS", rows)
-    category_scores = _column(arrays, "CATEGORY_SCORE", "f", rows)
-    names = _column(arrays, "TAGS", "OS", rows)
-    scores = _column(arrays, "TAG_SCORES", "f", rows)
-    truncated = _column(arrays, "TRUNCATED", "b", rows)
+    categories = _column(arrays, CATEGORY, "OS", rows)
+    category_scores = _column(arrays, CATEGORY_SCORE, "f", rows)
+    names = _column(arrays, TAGS, "OS", rows)
+    scores = _column(arrays, TAG_SCORES, "f", rows)
+    truncated = _column(arrays, TRUNCATED, "b", rows)
     if names.shape != scores.shape:
         raise ProtocolError(f"the server gave {names.shape[1]} tags but {scores.shape[1]} scores of tags a text")
     return [
@@ -126,7 +130,7 @@ def read_products(arrays: Mapping[str, npt.NDArray[Any]], rows: int) -> list[Tag
 
 def read_scores(arrays: Mapping[str, npt.NDArray[Any]], rows: int) -> list[npt.NDArray[np.float32]]:
     """Output arrays of product_scores → one float32 [C + T] a text."""
-    return list(_column(arrays, "SCORES", "f", rows).astype(np.float32, copy=False))
+    return list(_column(arrays, SCORES, "f", rows).astype(np.float32, copy=False))
 
 
 def read_labels(arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[str, ...]:
@@ -136,7 +140,7 @@ def read_labels(arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[str, ...]:
         ProtocolError: The server's model has no label file.
     """
     labels: dict[int, str] = {}
-    for entry in _column(arrays, "SCORES", "OS", 1)[0]:
+    for entry in _column(arrays, SCORES, "OS", 1)[0]:
         parts = _text(entry).split(":", 2)
         if len(parts) < 3:
             raise ProtocolError(

@@ -15,13 +15,12 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 from batching import TOKEN_BUDGET, plan_runs
 from heads import SCORES
-from labeling import Labeler
+from labeling import LABELS, Labeler
 from session import open_session
 from tokenization import BadText, TextTokenizer, Tokens, read_requests
 
 WARM_UP_LENGTHS = (8, 32, 96)
 """Tokens a row of the runs before the model is ready: the first runs take memory and are several times slower."""
-LABELS = frozenset({"CATEGORY", "CATEGORY_SCORE", "TAGS", "TAG_SCORES"})
 
 
 class TritonPythonModel:
@@ -53,14 +52,16 @@ class TritonPythonModel:
             tokens = self._tokenizer.encode(texts)
             answers = dict(zip(self._names, self._compute(tokens), strict=True))
             wanted = [frozenset(request.requested_output_names()) for request in requests]
-            labels = self._labeler.label(answers[SCORES]) if any(names & LABELS for names in wanted) else None
+            labels = (
+                self._labeler.label(answers[SCORES]) if any(names.intersection(LABELS) for names in wanted) else None
+            )
         responses = []
         for number, place in enumerate(places):
             if isinstance(place, BadText):
                 error = pb_utils.TritonError(str(place), pb_utils.TritonError.INVALID_ARG)
                 responses.append(pb_utils.InferenceResponse(error=error))
                 continue
-            outputs = labels.tensors(place) if labels is not None and wanted[number] & LABELS else {}
+            outputs = labels.tensors(place) if labels is not None and wanted[number].intersection(LABELS) else {}
             outputs["TRUNCATED"] = tokens.truncated[place, None]
             outputs.update((name, answer[place]) for name, answer in answers.items())
             chosen = [pb_utils.Tensor(name, value) for name, value in outputs.items() if name in wanted[number]]

@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 from heads import CATEGORY, TAG, DecisionRule
 
+LABELS = ("CATEGORY", "CATEGORY_SCORE", "TAGS", "TAG_SCORES")
+"""The tensors that are made of the probabilities."""
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -36,12 +39,8 @@ class Labels:
     def tensors(self, rows: slice) -> dict[str, Any]:
         """The answer to one request: its rows, as wide as the one with the most tags, and at least one."""
         width = max(1, int(self.counts[rows].max(initial=0)))
-        return {
-            "CATEGORY": self.categories[rows],
-            "CATEGORY_SCORE": self.category_scores[rows],
-            "TAGS": self.tags[rows, :width],
-            "TAG_SCORES": np.ascontiguousarray(self.tag_scores[rows, :width]),
-        }
+        tags, tag_scores = self.tags[rows, :width], np.ascontiguousarray(self.tag_scores[rows, :width])
+        return dict(zip(LABELS, (self.categories[rows], self.category_scores[rows], tags, tag_scores), strict=True))
 
 
 class Labeler:
