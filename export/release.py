@@ -15,10 +15,9 @@ from export.engine import Compiled, Engine, Workload
 from export.gate import Report
 from export.served import SOURCES, copy_model
 from export.signature import output_widths
-from export.triton_configs import fill_display_names, fill_outputs
+from export.triton_configs import CLASSIFIER, fill_display_names, fill_outputs
 from steps import Step, file_digest
 
-CLASSIFIER = "classifier"
 ENSEMBLES = ("product_tagger", "product_scores")
 TOKENIZER_CODE, LABELER_CODE = "tokenizer/1/tokenization.py", "labeler/1/labeling.py"
 """What the classifier gets of these models where it does their work."""

@@ -12,8 +12,8 @@ import torch
 
 from export import signature
 from export.engines.float16.conversion import kept_nodes
-from export.onnx_scorer import open_scorer
 from export.onnx_graph import export_graph
+from export.onnx_scorer import open_scorer
 from export.signature import OUTPUTS, Output, check_graph, output_widths, side_by_side
 from tests.export.conftest import POSITIONS, TAXONOMY, random_batch
 from training.modeling_product_tagging import BertForProductTagging, ProductTaggingConfig
