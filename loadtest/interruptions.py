@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Callable, Iterator
-from types import FrameType
+from collections.abc import Iterator
 
 
 @contextlib.contextmanager
@@ -24,23 +23,3 @@ def held_back() -> Iterator[None]:
             signal.signal(number, handler)
     if came:
         raise KeyboardInterrupt
-
-
-@contextlib.contextmanager
-def remembered() -> Iterator[Callable[[], bool]]:
-    """SIGINT and SIGTERM raise KeyboardInterrupt in the block, and it can be asked whether one has come.
-
-    For a block that starts processes of others: one that is lost while it does is still known afterwards.
-    """
-    came: list[int] = []
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        came.append(number)
-        raise KeyboardInterrupt
-
-    former = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(came)
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)

@@ -1,73 +1,26 @@
-"""How the load tests put their reports into build/reports: a folder, whole or not at all."""
+"""What all reports have in common: the conditions of a run, and their JSON and CSV files."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
+import csv
 import importlib.metadata
 import json
+import math
 import os
 import platform
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from serving.machine import processor_name
-
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-class ReportError(RuntimeError):
-    """A report can't be written; the message says where, why and what to do."""
+from settings import Settings
+from settings.section import Section
+from steps import staged_file
 
 
-@contextlib.contextmanager
-def report_folder(place: Path) -> Iterator[Path]:
-    """An empty folder beside the place, which takes the place's name when the block ends without an error.
-
-    Args:
-        place: The folder of the report; what it held is replaced.
-
-    Raises:
-        ReportError: The disk is full, or the place can't be written to. What it held is still there.
-    """
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
-    except OSError as error:
-        raise ReportError(_sentence(place, error)) from None
-    try:
-        yield staging
-        staging.chmod(0o755)
-        former = staging.with_name(f"{staging.name}-former")
-        if place.exists():
-            place.rename(former)
-        staging.rename(place)
-        shutil.rmtree(former, ignore_errors=True)
-    except OSError as error:
-        raise ReportError(_sentence(place, error)) from None
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def _sentence(place: Path, error: OSError) -> str:
-    if error.errno in _NO_SPACE:
-        return f"The disk of {place} is full, or a limit on file sizes is reached: make room and measure again."
-    return f"The reports can't be written into {place} ({error.strerror or error}): choose another BUILD=DIR."
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes a JSON file in one step."""
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
-
-
-def conditions(packages: Sequence[str]) -> dict[str, Any]:
-    """When and on what machine something is measured, and with which versions of some packages."""
+def conditions(packages: Sequence[str], settings: Settings, options: Section) -> dict[str, Any]:
+    """When, where and how something is measured, and with which versions of some packages."""
     return {
         "created": f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
         "machine": {
@@ -78,4 +31,56 @@ def conditions(packages: Sequence[str]) -> dict[str, Any]:
         },
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in packages},
+        "options": options.model_dump(mode="json"),
+        "settings": {"serving": settings.serving.model_dump(mode="json")},
     }
+
+
+def title(facts: Mapping[str, Any], measured: str) -> str:
+    """What stands above a picture.
+
+    Args:
+        facts: The conditions, and of the texts their `mean_characters`.
+        measured: How long or how often.
+    """
+    machine, characters = facts["machine"], facts["texts"]["mean_characters"]
+    return (
+        f"{machine['cores']} cores, load generator included ({machine['processor']}); "
+        f"{characters:.0f} characters a text; {measured}"
+    )
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes a JSON file; what is infinite is null.
+
+    Raises:
+        DiskError: The disk is full, or the path can't be written.
+    """
+    with staged_file(path) as staging:
+        staging.write_text(json.dumps(_finite(content), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Writes a CSV file; numbers are rounded to thousandths, and what is infinite is empty.
+
+    Raises:
+        DiskError: The disk is full, or the path can't be written.
+    """
+    with staged_file(path) as staging, staging.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(head)
+        writer.writerows([_cell(value) for value in row] for row in rows)
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, float):
+        return round(value, 3) if math.isfinite(value) else ""
+    return value
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

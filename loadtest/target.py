@@ -11,16 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from loadtest.errors import LoadtestError
 from serving.health import TAGGER, Endpoint
 from serving.state import ServerFiles, ServerState, running_state
 from serving.temporary import temporary_server
 from settings import Settings
 
 logger = logging.getLogger(__name__)
-
-
-class TargetError(RuntimeError):
-    """The server can't be measured; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class Target:
         """The answer to an HTTP GET, read as JSON.
 
         Raises:
-            TargetError: No answer, or another than 200.
+            LoadtestError: No answer, or another than 200.
         """
         connection = http.client.HTTPConnection(self.host, self.http_port, timeout=10)
         try:
@@ -61,7 +58,7 @@ class Target:
             told = str(error)
         finally:
             connection.close()
-        raise TargetError(f"The server at {self.host}:{self.http_port} did not answer {path} ({told}).")
+        raise LoadtestError(f"The server at {self.host}:{self.http_port} did not answer {path} ({told}).")
 
     def facts(self) -> dict[str, Any]:
         """What a report says of the server."""
@@ -99,7 +96,7 @@ def served(settings: Settings, host: str | None = None) -> Iterator[Target]:
         host: A server elsewhere; none is started then. None for this machine.
 
     Raises:
-        TargetError: There is no server at `host`.
+        LoadtestError: There is no server at `host`.
         ServingError: None can be started.
     """
     ports = settings.serving
@@ -111,7 +108,7 @@ def served(settings: Settings, host: str | None = None) -> Iterator[Target]:
         yield Target(endpoint.host, ports.http_port, ports.grpc_port, started=False, **known)
         return
     if host is not None:
-        raise TargetError(
+        raise LoadtestError(
             f"No tagging server answers at {host}:{ports.http_port}. Start it there, or set serving.http_port and "
             "serving.grpc_port to its ports."
         )

@@ -10,14 +10,11 @@ from typing import Any
 
 import catalog.prepared
 from catalog.readers import Reject, read_products
+from loadtest.errors import LoadtestError
 from settings import Settings
 
 TEXTS = 4000
 """Most different texts that are sent; drawn at random, so that long ones are as frequent as in the catalogue."""
-
-
-class TextsError(RuntimeError):
-    """There are no texts to send; the message says where they were looked for, and what to do."""
 
 
 def draw_texts(settings: Settings, file: Path | None) -> list[str]:
@@ -28,7 +25,7 @@ def draw_texts(settings: Settings, file: Path | None) -> list[str]:
         file: A catalogue file; None for the test part of the prepared catalogue.
 
     Raises:
-        TextsError: There is not one text.
+        LoadtestError: There is not one text.
         catalog.prepared.PreparedCatalogError: The prepared catalogue is missing or damaged.
         catalog.readers.CatalogError: The file can't be read.
     """
@@ -42,7 +39,7 @@ def draw_texts(settings: Settings, file: Path | None) -> list[str]:
         place = str(file)
     texts = [text for text in texts if text.strip()]
     if not texts:
-        raise TextsError(f"{place} has no product with a text: there is nothing to send.")
+        raise LoadtestError(f"{place} has no product with a text: there is nothing to send.")
     random.Random(13).shuffle(texts)
     return texts[:TEXTS]
 

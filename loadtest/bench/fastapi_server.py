@@ -6,7 +6,6 @@ threads as there are cores, which is PyTorch's own choice.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
-from loadtest.bench.decision import decide, read_thresholds
+from loadtest.bench.handmade import decide, read_arguments, read_thresholds
 
 
 class Product(BaseModel):
@@ -51,11 +50,7 @@ def make_app(checkpoint: Path, max_length: int) -> FastAPI:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until a signal ends it."""
-    parser = argparse.ArgumentParser(prog="python -m loadtest.bench.fastapi_server", description=__doc__)
-    parser.add_argument("--checkpoint", type=Path, required=True)
-    parser.add_argument("--max-length", type=int, required=True)
-    parser.add_argument("--port", type=int, required=True)
-    options = parser.parse_args(arguments)
+    options = read_arguments(arguments, __doc__)
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     uvicorn.run(
         make_app(options.checkpoint, options.max_length), host="127.0.0.1", port=options.port, log_level="warning"

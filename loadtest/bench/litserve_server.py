@@ -5,7 +5,6 @@ One worker with all cores, which is LitServe's and PyTorch's own choice.
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
@@ -17,7 +16,7 @@ import litserve
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from loadtest.bench.decision import decide, read_thresholds
+from loadtest.bench.handmade import decide, read_arguments, read_thresholds
 
 MAX_BATCH_SIZE = 16
 BATCH_TIMEOUT_SECONDS = 0.005
@@ -75,11 +74,7 @@ def _end(_number: int, _frame: FrameType | None) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until a signal ends it."""
-    parser = argparse.ArgumentParser(prog="python -m loadtest.bench.litserve_server", description=__doc__)
-    parser.add_argument("--checkpoint", type=Path, required=True)
-    parser.add_argument("--max-length", type=int, required=True)
-    parser.add_argument("--port", type=int, required=True)
-    options = parser.parse_args(arguments)
+    options = read_arguments(arguments, __doc__)
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGALRM, lambda number, frame: os.killpg(0, signal.SIGKILL))
     server = litserve.LitServer(Tagging(options.checkpoint, options.max_length), accelerator="cpu")

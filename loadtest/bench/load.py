@@ -1,31 +1,37 @@
-"""The load generator: so many clients, each sending its next request when it has the answer to the last.
+"""What asks: so many clients, each sending its next request when it has the answer to the last.
 
-It runs as a process of its own, the same for every server: `python -m loadtest.bench.load` reads a Job as JSON from
-standard input, writes `begin` and `end` around the measured time, and then an Outcome. Requests are encoded before the
-time begins, and answers only checked for success: the generator shares the cores with the server, and what it computes
-is taken from it.
+It runs as a process of its own, the same for every server: `python -m loadtest.bench.load` reads a Job as JSON from a
+line of standard input and writes `ready`. When it gets another line it begins, writes `begin` and `end` around the
+measured time, and then an Outcome; it ends with the next line, so that its memory can be read before.
+
+The model without a server is asked in the same way. It computes in this process, so there are as many such processes as
+clients, each with its share of the texts.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import dataclasses
 import itertools
 import json
+import random
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-import uvloop
+import gevent
+import gevent.event
 
-from loadtest.bench.requests import GRPC, encode, grouped
+from loadtest.callers import Caller, connect
+from loadtest.requests import Api, encode, grouped
+
+if TYPE_CHECKING:
+    from loadtest.bench.models import Scorer
 
 FIRST_ANSWER_SECONDS = 60
-"""So long the measured time waits for each client's first answer, of whatever kind."""
-METHOD = "/inference.GRPCInferenceService/ModelInfer"
+"""So long the measured time waits for each client's first answer, of whatever kind; and for each later one."""
 
 
 @dataclass(frozen=True)
@@ -33,22 +39,28 @@ class Job:
     """What is to be measured.
 
     Attributes:
-        api: `triton-grpc`, `triton-http` or `peer-http`.
-        port: Where the server listens on 127.0.0.1.
-        clients: How many ask at once.
+        api: How the server is asked; `model` computes in this process.
+        texts: What is sent, in turns.
         warm_up: Seconds before the measured time; more where a client has had no answer by then.
         seconds: The measured time.
-        texts: What is sent, in turns.
-        texts_each: How many in each request.
+        port: Where the server listens on 127.0.0.1.
+        clients: How many ask at once.
+        texts_each: Texts in each request.
+        repository: `model`: the model repository that the server would be started on, for one thread a process.
+        graph: `model`: an ONNX graph that takes the classifier's place; None for the classifier itself.
+        share: `model`: which part of the batches is this process's: its number, and how many processes there are.
     """
 
-    api: str
-    port: int
-    clients: int
+    api: Api | Literal["model"]
+    texts: Sequence[str]
     warm_up: float
     seconds: float
-    texts: Sequence[str]
+    port: int = 0
+    clients: int = 1
     texts_each: int = 1
+    repository: str = ""
+    graph: str | None = None
+    share: tuple[int, int] = (0, 1)
 
 
 @dataclass
@@ -70,158 +82,121 @@ class Outcome:
     cpu_seconds: float = 0.0
 
 
-class Caller(Protocol):
-    """One client's connection."""
+class ModelCaller:
+    """The model itself in the place of a server; a request is a list of texts."""
 
-    async def call(self, request: bytes) -> str:
-        """Sends a request and waits for the answer; empty when it was a good one, else what came instead."""
-        ...
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
 
-    async def close(self) -> None:
-        """Closes the connection."""
-        ...
-
-
-class HttpCaller:
-    """One connection that is kept alive; no more of HTTP/1.1 than the two servers speak."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-
-    async def call(self, request: bytes) -> str:
-        """Sends a whole request, head and body."""
-        try:
-            if self._streams is None:
-                self._streams = await asyncio.open_connection("127.0.0.1", self._port)
-            reader, writer = self._streams
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            body = await reader.readexactly(_content_length(head))
-        except (OSError, asyncio.IncompleteReadError, ValueError) as error:
-            await self.close()
-            return f"{type(error).__name__}: {error}"
-        status = head[9:12]
-        return "" if status == b"200" else f"{status.decode()}: {body[:200].decode('utf-8', 'replace')}"
-
-    async def close(self) -> None:
-        """Closes the connection; the next call opens another."""
-        if self._streams is not None:
-            self._streams[1].close()
-            with contextlib.suppress(OSError):
-                await self._streams[1].wait_closed()
-            self._streams = None
-
-
-class GrpcCaller:
-    """One channel with a connection of its own; bytes in, bytes out."""
-
-    def __init__(self, port: int) -> None:
-        import grpc.aio
-
-        self._error = grpc.aio.AioRpcError
-        # Without this all channels to one address share one connection.
-        own = [("grpc.use_local_subchannel_pool", 1)]
-        self._channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=own)
-        self._method = self._channel.unary_unary(METHOD)
-
-    async def call(self, request: bytes) -> str:
-        """Sends an encoded ModelInferRequest."""
-        try:
-            await self._method(request)
-        except self._error as error:
-            return f"{error.code().name}: {error.details()}"
+    def call(self, request: Sequence[str]) -> str:
+        """Computes the probabilities, and gives the clock its turn."""
+        self._scorer.score(request)
+        gevent.sleep(0)
         return ""
 
-    async def close(self) -> None:
-        """Closes the channel."""
-        await self._channel.close()
+    def close(self) -> None:
+        """There is nothing to close."""
 
 
-def _content_length(head: bytes) -> int:
-    for line in head.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            return int(value)
-    raise ValueError("an answer without Content-Length")
-
-
-async def drive(job: Job, tell: Callable[[str], None]) -> Outcome:
-    """Runs a job.
-
-    Args:
-        job: What is to be measured.
-        tell: Called with `begin` and `end`, right when the measured time does.
+def prepare(job: Job) -> tuple[list[Any], list[Caller]]:
+    """The encoded requests, and a caller for each client.
 
     Raises:
         ValueError: There is nothing to send.
     """
-    requests = [encode(job.api, texts, job.port) for texts in grouped(job.texts, job.texts_each)]
-    callers: list[Caller] = [
-        GrpcCaller(job.port) if job.api == GRPC else HttpCaller(job.port) for _ in range(job.clients)
-    ]
-    outcome = Outcome()
-    state = {"measuring": False, "ended": False}
-    first = asyncio.Semaphore(0)
+    api = job.api
+    if api == "model":
+        from loadtest.bench.models import Scorer  # here, because what it imports takes a second
 
-    async def client(caller: Caller, start: int) -> None:
-        answered = False
+        scorer = Scorer(Path(job.repository), Path(job.graph) if job.graph else None)
+        return shared_batches(scorer.by_length(job.texts), job.texts_each, job.share), [ModelCaller(scorer)]
+    requests = [encode(api, texts) for texts in grouped(job.texts, job.texts_each)]
+    return requests, [connect(api, "127.0.0.1", job.port, FIRST_ANSWER_SECONDS) for _ in range(job.clients)]
+
+
+def shared_batches(texts: Sequence[str], size: int, share: tuple[int, int]) -> list[list[str]]:
+    """One process's batches of neighbours; the same of them in every run, in a shuffled order.
+
+    Args:
+        texts: Sorted by length, so that next to nothing of a batch is padding.
+        size: Texts of a batch.
+        share: See `Job`.
+    """
+    number, count = share
+    groups = grouped(texts, size)
+    random.Random(13).shuffle(groups)  # the measured time ends somewhere among them
+    return groups[number % len(groups) :: count]
+
+
+def drive(job: Job, requests: Sequence[Any], callers: Sequence[Caller], tell: Callable[[str], None]) -> Outcome:
+    """Runs a job.
+
+    Args:
+        job: What is to be measured.
+        requests: See `prepare`.
+        callers: A client each.
+        tell: Called with `begin` and `end`, right when the measured time does.
+    """
+    outcome = Outcome()
+    measuring, ended = gevent.event.Event(), gevent.event.Event()
+    answered = [gevent.event.Event() for _ in callers]
+
+    def client(number: int) -> None:
+        # The clients begin at different requests, so that no two ask the same at once.
+        start = number * len(requests) // len(callers)
         for request in itertools.islice(itertools.cycle(requests), start, None):
             began = time.perf_counter()
-            problem = await caller.call(request)
+            problem = callers[number].call(request)
             took = time.perf_counter() - began
-            if not answered:
-                answered = True
-                first.release()
-            if state["measuring"]:
+            answered[number].set()
+            if measuring.is_set():
                 if problem:
                     outcome.errors += 1
                     outcome.first_error = outcome.first_error or problem
                 else:
                     outcome.latencies.append(took)
-            if state["ended"]:
-                break
+            if ended.is_set():
+                return
             if problem:
-                await asyncio.sleep(0.05)  # a server that is away must not be asked a hundred thousand times
+                gevent.sleep(0.05)  # a server that is away must not be asked a hundred thousand times
 
-    # The clients begin at different requests, so that no two ask the same at once.
-    step = len(requests) / job.clients
-    clients = [asyncio.ensure_future(client(caller, int(i * step))) for i, caller in enumerate(callers)]
-    await asyncio.gather(asyncio.sleep(job.warm_up), _all_answered(first, job.clients))
+    clients = [gevent.spawn(client, number) for number in range(len(callers))]
+    gevent.sleep(job.warm_up)
+    # Many connections take longer to open than a short warm-up.
+    gevent.wait(answered, timeout=FIRST_ANSWER_SECONDS)
     tell("begin")
     began, cpu = time.perf_counter(), time.process_time()
-    state["measuring"] = True
-    await asyncio.sleep(job.seconds)
-    state["measuring"], state["ended"] = False, True
+    measuring.set()
+    gevent.sleep(job.seconds)
+    measuring.clear()
+    ended.set()
     outcome.seconds, outcome.cpu_seconds = time.perf_counter() - began, time.process_time() - cpu
     tell("end")
     # What is on its way is waited for: left behind, it would still occupy the server when the next one is measured.
-    await asyncio.gather(*clients)
-    await asyncio.gather(*(caller.close() for caller in callers))
+    gevent.joinall(clients, raise_error=True)
+    for caller in callers:
+        caller.close()
     return outcome
 
 
-async def _all_answered(first: asyncio.Semaphore, clients: int) -> None:
-    """Waits until each client has had an answer: many connections take longer to open than a short warm-up."""
-
-    async def each() -> None:
-        for _ in range(clients):
-            await first.acquire()
-
-    with contextlib.suppress(asyncio.TimeoutError):
-        await asyncio.wait_for(each(), FIRST_ANSWER_SECONDS)
-
-
 def main() -> int:
-    """Reads the job, runs it, writes the outcome."""
-    job = Job(**json.load(sys.stdin))
+    """Reads the job, gets ready, runs it when told to, writes the outcome."""
 
-    def tell(word: str) -> None:
-        sys.stdout.write(word + "\n")
+    def tell(line: str) -> None:
+        sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
 
-    outcome = uvloop.run(drive(job, tell))
-    tell(json.dumps(dataclasses.asdict(outcome)))
+    job = Job(**json.loads(sys.stdin.readline()))
+    if job.api == "grpc":
+        import grpc.experimental.gevent
+
+        grpc.experimental.gevent.init_gevent()
+    requests, callers = prepare(job)
+    tell("ready")
+    if not sys.stdin.readline():
+        return 1  # nobody waits any more
+    tell(json.dumps(dataclasses.asdict(drive(job, requests, callers, tell))))
+    sys.stdin.readline()
     return 0
 
 

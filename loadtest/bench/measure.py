@@ -74,8 +74,8 @@ class Series:
         return sum(one.errors for one in self.rounds)
 
 
-class Contestant(Protocol):
-    """What is measured: a server, or the model in processes of its own."""
+class Measurable(Protocol):
+    """What is measured."""
 
     @property
     def name(self) -> str:
@@ -83,11 +83,7 @@ class Contestant(Protocol):
         ...
 
     def run(self, load: Load) -> Round:
-        """Measures it once.
-
-        Raises:
-            BenchError: It answered nothing, or ended.
-        """
+        """Measures it once."""
         ...
 
 
@@ -95,7 +91,7 @@ class Contestant(Protocol):
 class Turn:
     """One measurement that each round has."""
 
-    contestant: Contestant
+    contestant: Measurable
     load: Load
 
 
@@ -116,12 +112,13 @@ def measure(
         A series a turn, in the order of the stages.
 
     Raises:
-        BenchError: A measurement failed.
+        LoadtestError: A measurement failed.
     """
     found: dict[Turn, list[Round]] = {turn: [] for stage in stages for turn in stage}
     for number in range(rounds):
         for stage in stages:
-            for turn in _rotated(stage, number):
+            first = number % max(1, len(stage))
+            for turn in [*stage[first:], *stage[:first]]:
                 result = turn.contestant.run(turn.load)
                 found[turn].append(result)
                 tell(
@@ -130,7 +127,3 @@ def measure(
                     f"CPU {result.cpu_ms:.2f} ms a text"
                 )
     return [Series(turn.contestant.name, turn.load, tuple(results)) for turn, results in found.items()]
-
-
-def _rotated(stage: Sequence[Turn], by: int) -> list[Turn]:
-    return [stage[(place + by) % len(stage)] for place in range(len(stage))]

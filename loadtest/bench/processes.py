@@ -1,4 +1,4 @@
-"""The processes of a server: what they compute and hold, and how they are kept still while others are measured."""
+"""Processes that are measured: started and ended, what they compute, and how they are kept still meanwhile."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import psutil
 
-from loadtest.bench.errors import BenchError
+from loadtest.errors import LoadtestError
+from loadtest.interruptions import held_back
 from loadtest.memory import Sample, read_memory
+from serving.processes import end_process, spawn_dependent
 
 SYSTEM_SHELL = "/bin/sh"
 GUARD = 'read _ || { kill -s CONT -- "-$1"; kill -s TERM "$1"; sleep 15; kill -s KILL -- "-$1"; } 2>/dev/null'
@@ -22,11 +25,11 @@ def memory(pid: int) -> Sample:
     """What a process and those it has started hold.
 
     Raises:
-        BenchError: It has ended, or the kernel doesn't tell.
+        LoadtestError: It has ended, or the kernel doesn't tell.
     """
     sample = read_memory(pid)
     if sample is None:
-        raise BenchError(f"The memory of process {pid} can't be read: it has ended, or /proc does not tell.")
+        raise LoadtestError(f"The memory of process {pid} can't be read: it has ended, or /proc does not tell.")
     return sample
 
 
@@ -34,21 +37,38 @@ def cpu_seconds(pid: int) -> float:
     """What a process and those it has started have computed so far.
 
     Raises:
-        BenchError: It has ended.
+        LoadtestError: It has ended.
     """
     try:
         parent = psutil.Process(pid)
         processes = [parent, *parent.children(recursive=True)]
     except psutil.NoSuchProcess:
-        raise BenchError("the server ended while it was measured") from None
+        raise LoadtestError("the server ended while it was measured") from None
     total = 0.0
     for process in processes:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             times = process.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        total += times.user + times.system
+            total += times.user + times.system
     return total
+
+
+@contextlib.contextmanager
+def group_of(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process while the block runs; afterwards nothing of what it has started is left either.
+
+    To be used in the main thread.
+    """
+    with contextlib.ExitStack() as stack:
+        with held_back(), log.open("wb") as stream:
+            process = spawn_dependent(command, environment, stream)
+            stack.callback(_end, process)
+        yield process
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    end_process(process, patience=20.0)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 class Stillness:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from loadtest.bench.errors import BenchError
 from loadtest.bench.figures import Figure
 from loadtest.bench.measure import Series
 from product_tagger_client.terminal import aligned
@@ -20,20 +17,14 @@ def table(series: Sequence[Series]) -> Iterator[str]:
     rows = [("clients", "server", "texts/s", "rounds", "p50 ms", "p99 ms", "CPU ms/text", "RSS MiB", "PSS", "errors")]
     for one in series:
         speeds = one.values("texts_per_second")
-        rows.append(
-            (
-                str(one.load),
-                one.name,
-                f"{one.median('texts_per_second'):.0f}",
-                f"{min(speeds):.0f}–{max(speeds):.0f}",
-                f"{one.median('p50_ms'):.1f}",
-                f"{one.median('p99_ms'):.1f}",
-                f"{one.median('cpu_ms'):.2f}",
-                f"{one.median('rss_mib'):.0f}",
-                f"{one.median('pss_mib'):.0f}",
-                str(one.errors),
+        spread = f"{min(speeds):.0f}–{max(speeds):.0f}"
+        speed, p50, p99, cost, rss, pss = (
+            f"{one.median(column):.{digits}f}"
+            for column, digits in (
+                ("texts_per_second", 0), ("p50_ms", 1), ("p99_ms", 1), ("cpu_ms", 2), ("rss_mib", 0), ("pss_mib", 0),
             )
-        )
+        )  # fmt: skip
+        rows.append((str(one.load), one.name, speed, spread, p50, p99, cost, rss, pss, str(one.errors)))
     yield from aligned(rows, right=frozenset({0, *range(2, len(rows[0]))}))
 
 
@@ -102,31 +93,3 @@ def as_json(series: Sequence[Series], figures: Sequence[Figure], facts: Mapping[
             for one in series
         ],
     }
-
-
-def report_place(build: Path) -> Path:
-    """Where reports go; made before the measuring begins, so that it isn't for nothing.
-
-    Raises:
-        BenchError: It can't be made.
-    """
-    place = build / "reports"
-    with told_errors(place):
-        place.mkdir(parents=True, exist_ok=True)
-    return place
-
-
-@contextlib.contextmanager
-def told_errors(place: Path) -> Iterator[None]:
-    """Turns what goes wrong with the files of a folder into a sentence.
-
-    Raises:
-        BenchError: Something did.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise BenchError(
-            f"Nothing can be written into {place} ({error.strerror or error}): make room there, or choose another "
-            "BUILD=DIR."
-        ) from None

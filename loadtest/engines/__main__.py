@@ -14,7 +14,6 @@ from export.checkpoint import Checkpoint, read_checkpoint
 from export.engines.plan.api import TensorRT, find_tensorrt
 from export.engines.plan.gpu import Gpu, find_gpu, lacking
 from export.engines.plan.runtime import DEVICE, PlanRunner
-from export.errors import ExportError
 from export.gate import ParityGate
 from export.pipeline import make_workload
 from export.targets import find_engine
@@ -25,8 +24,8 @@ from loadtest.options import EngineOptions, make_parser, read_options
 from loadtest.reports import write_json
 from serving.errors import ServingError
 from serving.releases import Release, current_release
-from settings import Settings, SettingsError, load_settings
-from settings.command import run_command
+from settings import Settings, load_settings
+from steps import run_command
 
 PLAN = "TensorRT FP16 plan"
 MISSING = 3
@@ -38,11 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = make_parser("loadtest.engines", __doc__, EngineOptions)
     parsed = parser.parse_args(arguments)
     options = read_options(parser, parsed, EngineOptions)
-    return run_command(
-        lambda: _measure(load_settings(parsed.config, parsed.set), options),
-        (ExportError, ServingError, SettingsError),
-        level=logging.WARNING,
-    )
+    return run_command(lambda: _measure(load_settings(parsed.config, parsed.set), options), level=logging.WARNING)
 
 
 def _measure(settings: Settings, options: EngineOptions) -> int:

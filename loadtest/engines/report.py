@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.engines.measure import Timing
+from loadtest.plots import binary_scale, drawing, middle, plain_log_scale
 from product_tagger_client.terminal import aligned
 
 
@@ -58,49 +59,24 @@ def as_json(timings: Sequence[Timing], facts: Mapping[str, Any]) -> dict[str, An
 
 def plot(path: Path, timings: Sequence[Timing], title: str) -> None:
     """Latency and throughput over the batch, a column of panels for each length; bars are the rounds' extremes."""
-    import matplotlib as mpl  # here, because it takes a second
-
-    mpl.use("Agg")
-    from matplotlib import pyplot, ticker
-
     lengths = sorted({one.length for one in timings})
     names = list(dict.fromkeys(one.contender for one in timings))
-    figure, panels = pyplot.subplots(
-        2,
-        len(lengths),
-        figsize=(3.2 * len(lengths) + 1, 6),
-        layout="constrained",
-        sharex=True,
-        sharey="row",
-        squeeze=False,
-    )
-    for column, length in enumerate(lengths):
-        for name in names:
-            own = sorted(
-                (one for one in timings if (one.contender, one.length) == (name, length)), key=lambda one: one.batch
-            )
-            batches = [one.batch for one in own]
-            medians = [one.median_ms for one in own]
-            spread = [
-                [one.median_ms - min(one.round_medians) for one in own],
-                [max(one.round_medians) - one.median_ms for one in own],
-            ]
-            panels[0][column].errorbar(batches, medians, spread, marker="o", markersize=3, capsize=2, label=name)
-            panels[1][column].plot(batches, [one.texts_per_second for one in own], marker="o", markersize=3, label=name)
-        panels[0][column].set_title(f"{length} tokens", fontsize=10)
-        panels[1][column].set_xlabel("texts in a batch")
-        panels[1][column].set_xscale("log", base=2)
-        panels[1][column].set_xticks(sorted({one.batch for one in timings}), sorted({one.batch for one in timings}))
-    for row, label in ((0, "ms for a batch"), (1, "texts per second")):
-        panels[row][0].set_ylabel(label)
-        for axes in panels[row]:
-            axes.set_yscale("log")
-            axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-            axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,g}"))
-            axes.yaxis.set_minor_formatter(ticker.NullFormatter())
-            axes.grid(alpha=0.3)
-            axes.spines[["top", "right"]].set_visible(False)
-    panels[0][0].legend(frameon=False, fontsize=8)
-    figure.suptitle(title, fontsize=10)
-    figure.savefig(path, dpi=150)
-    pyplot.close(figure)
+    size = (3.2 * len(lengths) + 1, 6)
+    with drawing(path, title, 2, len(lengths), figsize=size, sharex=True, sharey="row") as panels:
+        for (upper, lower), length in zip(panels.T, lengths, strict=True):
+            for name in names:
+                own = [one for one in timings if (one.contender, one.length) == (name, length)]
+                own.sort(key=lambda one: one.batch)
+                batches = [one.batch for one in own]
+                medians, spread = middle([one.round_medians for one in own])
+                upper.errorbar(batches, medians, spread, marker="o", markersize=3, capsize=2, label=name)
+                lower.plot(batches, [one.texts_per_second for one in own], marker="o", markersize=3, label=name)
+            upper.set_title(f"{length} tokens", fontsize=10)
+            lower.set_xlabel("texts in a batch")
+            binary_scale(lower, [one.batch for one in timings])
+        for row, label in zip(panels, ("ms for a batch", "texts per second"), strict=True):
+            row[0].set_ylabel(label)
+            for axes in row:
+                plain_log_scale(axes)
+                axes.grid(alpha=0.3)
+        panels[0][0].legend(frameon=False, fontsize=8)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from loadtest.errors import LoadtestError
 from loadtest.locust.figures import Level, level_figures
-from loadtest.locust.limits import broken_at
-from loadtest.locust.plan import next_load
+from loadtest.locust.limits import broken_at, next_load
 from loadtest.locust.records import Ledger
 from loadtest.options import LoadOptions
 
@@ -16,16 +16,12 @@ ANSWERS_SECONDS = 1.0
 SPAWN_SECONDS = 60.0
 
 
-class CourseError(RuntimeError):
-    """The load does not get where it should; the message says what to look at."""
-
-
 @dataclass
 class Course:
     """Follows the plan from level to level. It is asked what to do again and again, and never waits itself.
 
     Attributes:
-        settings: The levels and their times.
+        options: The levels and their times.
         ledger: All requests so far.
         report_seconds: How late what a process has recorded gets into the ledger.
         measuring: Called when the measured time of the first level begins.
@@ -33,7 +29,7 @@ class Course:
         levels: These levels.
     """
 
-    settings: LoadOptions
+    options: LoadOptions
     ledger: Ledger
     report_seconds: float = 0.0
     measuring: Callable[[], None] = lambda: None
@@ -58,32 +54,32 @@ class Course:
             Users, or arrivals a second; None when the run is over.
 
         Raises:
-            CourseError: The load isn't reached.
+            LoadtestError: The load isn't reached.
         """
         if now < self._off_until and self.ledger.unanswered():
             return 0
         if self._load is None:
             self._off_until = 0.0
-            self._load = next_load(self.levels, self.settings)
+            self._load = next_load(self.levels, self.options)
             self._asked = now
             self._begin = 0.0
             return self._load
         if not self._begin:
             if users != self._load:
                 if now - self._asked > SPAWN_SECONDS:
-                    raise CourseError(
+                    raise LoadtestError(
                         f"Only {users} of {self._load} users have started in {SPAWN_SECONDS:g} s. Are all workers "
                         "connected, and the machine not overloaded?"
                     )
                 return self._load
-            self._begin = now + self.settings.warm_up_s
+            self._begin = now + self.options.warm_up_s
         if now >= self._begin and not self._told:
             self._told = True
             self.measuring()
         return self._measured(now)
 
     def _measured(self, now: float) -> int | None:
-        end = self._begin + self.settings.seconds
+        end = self._begin + self.options.seconds
         over = now - end - self.report_seconds
         if self._load is None or over < 0:
             return self._load
@@ -95,8 +91,8 @@ class Course:
         level = Level(
             number=len(self.levels) + 1,
             load=self._load,
-            open=self.settings.mode != "closed",
-            seconds=self.settings.seconds,
+            open=self.options.mode != "closed",
+            seconds=self.options.seconds,
             figures=level_figures(requests, self._begin, end, now),
             begin=self._begin,
         )
@@ -104,11 +100,11 @@ class Course:
         self.ledger.forget_before(end)
         self._load = None
         self.finished(level)
-        more = next_load(self.levels, self.settings) is not None
-        if more and level.open and self.ledger.unanswered() and broken_at(level, self.settings):
+        more = next_load(self.levels, self.options) is not None
+        if more and level.open and self.ledger.unanswered() and broken_at(level, self.options):
             return self._take_off(now)  # the next level is not to wait behind this one's requests
         return self.tick(now, 0)
 
     def _take_off(self, now: float) -> int:
-        self._off_until = now + self.report_seconds + self.settings.timeout_s + ANSWERS_SECONDS
+        self._off_until = now + self.report_seconds + self.options.timeout_s + ANSWERS_SECONDS
         return 0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from loadtest.locust.records import Request
 from loadtest.memory import Growth
@@ -21,6 +23,9 @@ PERCENTILES = (50.0, 90.0, 95.0, 99.0)
 class Figures:
     """What was measured of one kind of request at one level; times in milliseconds, infinite without any answer.
 
+    A request's time counts from when it was to be sent. One without an answer counts with the time it has waited; one
+    that failed doesn't count.
+
     Attributes:
         kind: Protocol and size, or `all`.
         requests: How many were to be sent in the measured time.
@@ -28,11 +33,7 @@ class Figures:
         first_error: What the first of them got.
         requests_per_second: Good answers in the measured time.
         texts_per_second: The texts in them.
-        p50_ms: Half of the requests took at most so long, from when they were to be sent; likewise the others. A
-            request without an answer counts with the time it has waited; one that failed doesn't count.
-        p90_ms: See p50_ms.
-        p95_ms: See p50_ms.
-        p99_ms: See p50_ms.
+        p50_ms: Half of the requests took at most so long; likewise the others.
         max_ms: The slowest.
         sent_late_p99_ms: 99 % were sent at most so much later than intended: more than a few milliseconds, and the
             load generator was too slow.
@@ -89,6 +90,18 @@ class Level:
         """The figures by kind, those of all where there is one kind only."""
         return self.figures[1:] or self.figures
 
+    def as_json(self) -> dict[str, Any]:
+        """All of it, for a JSON file."""
+        values = dataclasses.asdict(self)
+        if self.memory is not None:
+            values["memory"]["growth"] = self.memory.share
+        return values
+
+
+def read_levels(values: Any) -> list[Level]:
+    """The levels that `Level.as_json` gave."""
+    return TypeAdapter(list[Level]).validate_python(values)
+
 
 def level_figures(requests: Sequence[Request], begin: float, end: float, now: float) -> tuple[Figures, ...]:
     """Makes the figures of a level.
@@ -127,28 +140,3 @@ def _figures(kind: str, requests: Sequence[Request], begin: float, end: float, n
         max_ms=max(waited, default=math.inf),
         sent_late_p99_ms=float(np.percentile(late or [0.0], 99, method="higher")),
     )
-
-
-def level_json(level: Level) -> dict[str, Any]:
-    """A level as JSON has it; what is infinite is null."""
-    rows = [
-        {
-            name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in vars(one).items()
-        }
-        for one in level.figures
-    ]
-    values = {"number": level.number, "load": level.load, "open": level.open, "seconds": level.seconds}
-    memory = {} if level.memory is None else {"memory": {**vars(level.memory), "growth": level.memory.share}}
-    return {**values, "begin": level.begin, **memory, "figures": rows}
-
-
-def level_from_json(values: dict[str, Any]) -> Level:
-    """The level that `level_json` wrote."""
-    rows: list[dict[str, Any]] = values["figures"]
-    figures = tuple(Figures(**_with_infinity(row)) for row in rows)
-    return Level(values["number"], values["load"], values["open"], values["seconds"], figures, begin=values["begin"])
-
-
-def _with_infinity(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: math.inf if value is None else value for name, value in row.items()}

@@ -1,4 +1,4 @@
-"""The limits: which of them are broken, as sentences."""
+"""The limits: which of them are broken, as sentences, and which load comes next to find out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 from loadtest.locust.figures import Level
 from loadtest.options import LoadOptions
+
+CLOSE_ENOUGH = 1.05
+"""A ramp ends when the lowest rate beyond the limits is at most so many times the highest within."""
 
 
 def broken_at(level: Level, limits: LoadOptions) -> list[str]:
@@ -66,3 +69,27 @@ def broken_limits(levels: Sequence[Level], limits: LoadOptions) -> list[str]:
             f"{limits.min_texts_per_second:g}."
         )
     return found
+
+
+def next_load(levels: Sequence[Level], options: LoadOptions) -> int | None:
+    """Users, or arrivals a second, of the level after these; None where the run is over."""
+    if options.mode == "ramp":
+        return _next_rate(levels, options)
+    loads = options.users if options.mode == "closed" else options.rates
+    return loads[len(levels)] if len(levels) < len(loads) else None
+
+
+def _next_rate(levels: Sequence[Level], options: LoadOptions) -> int | None:
+    if not levels:
+        return options.ramp_start
+    if len(levels) >= options.ramp_levels:
+        return None
+    beyond = min((level.load for level in levels if broken_at(level, options)), default=None)
+    if beyond is None:
+        highest = max(level.load for level in levels)
+        return max(highest + 1, round(highest * options.ramp_growth))
+    within = max((level.load for level in levels if level.load < beyond), default=0)
+    between = (within + beyond) // 2
+    if between <= within or (within and beyond / within <= CLOSE_ENOUGH):
+        return None
+    return between

@@ -6,6 +6,7 @@ Locust's options say where it runs: headless or with its web page, alone, as mas
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -20,21 +21,22 @@ from locust import LoadTestShape, events
 from locust.env import Environment
 from locust.runners import WORKER_REPORT_INTERVAL, MasterRunner, WorkerRunner
 
-from loadtest.locust.course import Course, CourseError
-from loadtest.locust.figures import Level, level_json
+from loadtest.locust.course import Course
+from loadtest.locust.figures import Level
 from loadtest.locust.limits import broken_limits
 from loadtest.locust.records import Ledger, Recorder
-from loadtest.locust.report import progress_line
+from loadtest.locust.report import progress
 from loadtest.locust.users import Traffic, user_classes
 from loadtest.options import LoadOptions, make_parser, read_options
 from loadtest.texts import draw_texts
+from serving.health import Endpoint
 from settings import load_settings
+from steps import DiskError, ProductTaggerError, staged_file
 
 GIVEN = "TAGGER_LOADTEST"
 """Has the options."""
 OUTCOME = "TAGGER_LOADTEST_OUTCOME"
 """Names the file that gets the levels; without it they are only told."""
-LOCAL = "this process"
 
 
 class Run:
@@ -44,25 +46,24 @@ class Run:
         parser = make_parser("loadtest.locust", __doc__, LoadOptions)
         parsed = parser.parse_args(shlex.split(os.environ.get(GIVEN, "")))
         self.settings = load_settings(parsed.config, parsed.set)
-        self.limits = read_options(parser, parsed, LoadOptions)
+        self.options = read_options(parser, parsed, LoadOptions)
         self.recorder = Recorder()
         self.environment: Environment | None = None
-        self.course = Course(self.limits, Ledger())
+        self.course = Course(self.options, Ledger())
         self.problem = ""
 
     @functools.cached_property
     def traffic(self) -> Traffic:
-        """The users' texts and connections, made with the first user: a master has none."""
-        serving = self.settings.serving
-        address = "127.0.0.1" if serving.address == "0.0.0.0" else serving.address
-        return Traffic(
-            self.limits,
-            draw_texts(self.settings, self.limits.catalog),
-            self.limits.host or address,
-            serving.http_port,
-            serving.grpc_port,
-            self.recorder,
-        )
+        """The users' texts and connections; a master has none."""
+        serving, options = self.settings.serving, self.options
+        host = Endpoint(options.host or serving.address, serving.http_port).host
+        ports = {"http": serving.http_port, "grpc": serving.grpc_port}
+        return Traffic(options, draw_texts(self.settings, options.catalog), host, ports, self.recorder)
+
+    @property
+    def _runner(self) -> Any:
+        assert self.environment is not None
+        return self.environment.runner
 
     def init(self, environment: Environment, **_: Any) -> None:
         """Locust is there."""
@@ -78,47 +79,40 @@ class Run:
 
     def start(self, **_: Any) -> None:
         """A run begins; with the web page there may be several."""
-        assert self.environment is not None
-        late = 1.5 * WORKER_REPORT_INTERVAL if isinstance(self.environment.runner, MasterRunner) else 0.0
+        is_master = isinstance(self._runner, MasterRunner)
+        late = 1.5 * WORKER_REPORT_INTERVAL if is_master else 0.0
         self.recorder.take()
-        self.course = Course(self.limits, Ledger(), late, self.forget_warm_up, self.finished)
+        # Locust's own tables and page begin with the first measured time.
+        forget_warm_up = self._runner.stats.reset_all
+        self.course = Course(self.options, Ledger(), late, forget_warm_up, self.finished)
         self.write()
-        if not isinstance(self.environment.runner, MasterRunner):
-            self.traffic.prepare()  # so that the texts are read before the first user is timed
-
-    def forget_warm_up(self) -> None:
-        """Lets Locust's own tables and page begin with the first measured time."""
-        assert self.environment is not None
-        self.environment.stats.reset_all()
+        if not is_master:
+            self.traffic.arrivals  # noqa: B018  # the texts are read before the first user is timed
 
     def finished(self, level: Level) -> None:
         """Tells of a level and keeps it."""
         self.write()
-        for line in progress_line(level):
+        for line in progress(level):
             _tell(line)
 
     def write(self) -> None:
-        """Writes the levels so far, in one step."""
-        name = os.environ.get(OUTCOME)
-        if name is None:
-            return
-        path = Path(name)
-        temporary = path.with_name(f".{path.name}.new")
-        values = {"levels": [level_json(level) for level in self.course.levels], "problem": self.problem}
-        temporary.write_text(json.dumps(values), encoding="utf-8")
-        temporary.replace(path)
+        """Writes the levels so far."""
+        if OUTCOME in os.environ:
+            values = {"levels": [level.as_json() for level in self.course.levels], "problem": self.problem}
+            with staged_file(Path(os.environ[OUTCOME])) as staging:
+                staging.write_text(json.dumps(values), encoding="utf-8")
 
     def tick(self) -> int | None:
         """The load there is to be now; None ends the run."""
-        if not isinstance(self._runner, MasterRunner):
-            self.course.ledger.add(LOCAL, self.recorder.take())
         try:
+            if not isinstance(self._runner, MasterRunner):
+                self.course.ledger.add("this process", self.recorder.take())
             return self.course.tick(self.recorder.now(), int(self._runner.user_count))
-        except CourseError as error:
+        except ProductTaggerError as error:
             self.problem = str(error)
-        except OSError as error:
-            self.problem = f"What was measured can't be written ({error.strerror}): make room on the disk."
         _tell(f"error: {self.problem}")
+        with contextlib.suppress(DiskError):
+            self.write()
         return None
 
     def stop(self, **_: Any) -> None:
@@ -139,16 +133,11 @@ class Run:
         """Locust ends: its exit status says whether the limits hold."""
         if isinstance(environment.runner, WorkerRunner):
             return
-        broken = broken_limits(self.course.levels, self.limits)
+        broken = broken_limits(self.course.levels, self.options)
         environment.process_exit_code = 1 if broken or self.problem else 0
         if OUTCOME not in os.environ:
             for sentence in broken:
                 _tell(sentence)
-
-    @property
-    def _runner(self) -> Any:
-        assert self.environment is not None
-        return self.environment.runner
 
 
 def _tell(line: str) -> None:
@@ -164,7 +153,7 @@ events.report_to_master.add_listener(run.report)
 events.worker_report.add_listener(run.reported)
 events.quitting.add_listener(run.quit)
 # Locust takes for users the classes that it finds here by name.
-globals().update({user.__name__: user for user in user_classes(run.limits, lambda: run.traffic)})
+globals().update({user.__name__: user for user in user_classes(run.options, lambda: run.traffic)})
 
 
 class Levels(LoadTestShape):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -49,13 +49,7 @@ class Recorder:
         self._ended: list[Request] = []
 
     def begin(self, kind: str, texts: int, intended: float | None = None) -> int:
-        """Notes that a request is sent now; gives its number.
-
-        Args:
-            kind: See Request.
-            texts: Texts in it.
-            intended: When it was to be sent; None for now.
-        """
+        """Notes that a request is sent now, which was to be sent at a moment, or now; gives its number."""
         number = next(self._numbers)
         now = self.now()
         self._open[number] = Request(kind, texts, now if intended is None else intended, now)
@@ -86,8 +80,8 @@ class Ledger:
 
     def add(self, source: str, taken: Mapping[str, Any]) -> None:
         """Takes over what a process has recorded since the last time."""
-        self._ended.extend(_requests(taken["ended"]))
-        self._open[source] = list(_requests(taken["open"]))
+        self._ended.extend(Request(*row) for row in taken["ended"])
+        self._open[source] = [Request(*row) for row in taken["open"]]
 
     def requests(self, begin: float, end: float) -> list[Request]:
         """The requests that were to be sent, or were answered, in this time; unanswered ones too."""
@@ -101,7 +95,3 @@ class Ledger:
     def forget_before(self, moment: float) -> None:
         """Drops what ended before: levels that have their figures need it no more."""
         self._ended = [one for one in self._ended if one.ended >= moment]
-
-
-def _requests(rows: Iterable[Any]) -> Iterable[Request]:
-    return (Request(*row) for row in rows)

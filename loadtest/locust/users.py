@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
-import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -13,14 +11,14 @@ import gevent
 import gevent.pool
 from locust import User, constant, task
 
-from loadtest.locust.callers import Caller, GrpcCaller, HttpCaller, encode_all
+from loadtest.callers import Caller, connect
 from loadtest.locust.records import Recorder
 from loadtest.options import LoadOptions
+from loadtest.requests import NAMES, Api, encode, grouped
 
-OPEN_CONNECTIONS = 4096
-"""Most connections that the arrivals of one process share over HTTP; only so many are opened as are in use at once."""
 OPEN_CHANNELS = 4
-"""The same over gRPC, where one connection carries many requests at once."""
+"""gRPC connections that the arrivals of one process share; each carries many requests at once. Over HTTP, where it can
+carry one only, one caller opens as many as there are requests at once."""
 _GOLDEN = 0.6180339887498949
 
 
@@ -28,67 +26,48 @@ class Traffic:
     """What the users of one process have in common.
 
     Args:
-        settings: What is sent.
+        options: What is sent.
         texts: Each request takes the next, each user begins at another place.
         host: Where the server listens.
-        http_port: Its port for HTTP.
-        grpc_port: Its port for gRPC.
+        ports: Its ports by protocol.
         recorder: Notes every request.
     """
 
     def __init__(
-        self,
-        settings: LoadOptions,
-        texts: Sequence[str],
-        host: str,
-        http_port: int,
-        grpc_port: int,
-        recorder: Recorder,
+        self, options: LoadOptions, texts: Sequence[str], host: str, ports: dict[str, int], recorder: Recorder
     ) -> None:
-        self.settings = settings
         self.recorder = recorder
+        self._timeout = options.timeout_s
         self._host = host
-        self._http_port = http_port
-        self._grpc_port = grpc_port
-        self._texts = texts
-        self._requests: dict[tuple[str, int], list[bytes]] = {}
+        self._ports = ports
+        # Encoded now, so that no user is timed while it is done.
+        self._requests: dict[tuple[str, int], list[bytes]] = {
+            (protocol, size): [encode(protocol, group) for group in grouped(texts, size)]
+            for protocol in options.protocols
+            for size in options.batch_sizes
+        }
         self._shared: dict[str, Iterator[Caller]] = {}
         self._users = itertools.count()
         self.arrivals = gevent.pool.Group()
 
     def requests(self, protocol: str, batch_size: int, number: int) -> Iterator[bytes]:
         """The requests of one user, without end."""
-        key = (protocol, batch_size)
-        if key not in self._requests:
-            self._requests[key] = encode_all(protocol, self._texts, batch_size)
-        found = self._requests[key]
-        start = number * 7919 % len(found)
-        return itertools.islice(itertools.cycle(found), start, None)
-
-    def prepare(self) -> None:
-        """Encodes all requests, so that no user is timed while it is done."""
-        for protocol in self.settings.protocols:
-            for batch_size in self.settings.batch_sizes:
-                self.requests(protocol, batch_size, 0)
+        found = self._requests[protocol, batch_size]
+        return itertools.islice(itertools.cycle(found), number * 7919 % len(found), None)
 
     def number(self) -> int:
         """A number for each user, from 0."""
         return next(self._users)
 
-    def own_caller(self, protocol: str) -> Caller:
+    def own_caller(self, protocol: Api) -> Caller:
         """A connection for one user."""
-        if protocol == "grpc":
-            return GrpcCaller(self._host, self._grpc_port, self.settings.timeout_s)
-        return HttpCaller(self._host, self._http_port, 1, self.settings.timeout_s)
+        return connect(protocol, self._host, self._ports[protocol], self._timeout)
 
-    def shared_caller(self, protocol: str) -> Caller:
-        """One of the connections that all arrivals share, in turns."""
+    def shared_caller(self, protocol: Api) -> Caller:
+        """One of the callers that all arrivals share, in turns."""
         if protocol not in self._shared:
-            if protocol == "grpc":
-                callers: list[Caller] = [self.own_caller(protocol) for _ in range(OPEN_CHANNELS)]
-            else:
-                callers = [HttpCaller(self._host, self._http_port, OPEN_CONNECTIONS, self.settings.timeout_s)]
-            self._shared[protocol] = itertools.cycle(callers)
+            count = OPEN_CHANNELS if protocol == "grpc" else 1
+            self._shared[protocol] = itertools.cycle([self.own_caller(protocol) for _ in range(count)])
         return next(self._shared[protocol])
 
 
@@ -103,14 +82,14 @@ class TaggingUser(User):
 
     abstract = True
     traffic: Traffic
-    protocol: str
+    protocol: Api
     batch_size: int
 
     def on_start(self) -> None:
         """Takes its place among the users."""
         self.place = self.traffic.number()
         self.requests = self.traffic.requests(self.protocol, self.batch_size, self.place)
-        self.kind = kind_name(self.protocol, self.batch_size)
+        self.size = f"{self.batch_size} text{'s' if self.batch_size > 1 else ''}"
 
     def send(self, caller: Caller, body: bytes, intended: float | None = None) -> bool:
         """Sends one request, notes what became of it, and tells Locust; False when it was not answered.
@@ -121,7 +100,7 @@ class TaggingUser(User):
             intended: When it was to be sent, in seconds since 1970; None for now.
         """
         recorder = self.traffic.recorder
-        number = recorder.begin(self.kind, self.batch_size, intended)
+        number = recorder.begin(f"{NAMES[self.protocol]}, {self.size}", self.batch_size, intended)
         try:
             error = caller.call(body)
         except gevent.GreenletExit:  # the run takes the user away, and so its request
@@ -130,7 +109,7 @@ class TaggingUser(User):
         request = recorder.end(number, error)
         self.environment.events.request.fire(
             request_type=self.protocol,
-            name=f"{self.batch_size} text{'s' if self.batch_size > 1 else ''}",
+            name=self.size,
             response_time=1000 * (request.ended - request.intended),
             response_length=0,
             exception=RuntimeError(error) if error else None,
@@ -147,7 +126,7 @@ class ClosedLoopUser(TaggingUser):
     wait_time = constant(0)
 
     def on_start(self) -> None:
-        """Opens its connection."""
+        """Makes its connection."""
         super().on_start()
         self.caller = self.traffic.own_caller(self.protocol)
 
@@ -176,8 +155,7 @@ class OpenLoopUser(TaggingUser):
         super().on_start()
         runner: Any = self.environment.runner
         phase = _GOLDEN * (self.place + 1000 * max(0, runner.worker_index)) % 1
-        now = self.traffic.recorder.now()
-        self.moment = math.ceil(now - phase) + phase
+        self.moment = math.ceil(self.traffic.recorder.now() - phase) + phase
 
     def wait_time(self) -> float:
         """Seconds until its next moment."""
@@ -193,33 +171,21 @@ class OpenLoopUser(TaggingUser):
             self.moment += 1.0
 
 
-def kind_name(protocol: str, batch_size: int) -> str:
-    """What a kind of request is called in tables."""
-    return f"{'gRPC' if protocol == 'grpc' else 'HTTP'}, {batch_size} text{'s' if batch_size > 1 else ''}"
-
-
-def user_classes(settings: LoadOptions, traffic: Callable[[], Traffic]) -> list[type[TaggingUser]]:
+def user_classes(options: LoadOptions, traffic: Callable[[], Traffic]) -> list[type[TaggingUser]]:
     """A class for each protocol and size; Locust gives each as many users.
 
     Args:
-        settings: Which there are.
+        options: Which there are.
         traffic: Gives what the users share; called when the first user asks for it.
     """
-    base = ClosedLoopUser if settings.mode == "closed" else OpenLoopUser
-    made: list[type[TaggingUser]] = []
-    for protocol in dict.fromkeys(settings.protocols):
-        for batch_size in dict.fromkeys(settings.batch_sizes):
-            name = f"{protocol.capitalize()}{batch_size}"
-            values: dict[str, Any] = {
-                "protocol": protocol,
-                "batch_size": batch_size,
-                "abstract": False,
-                "__module__": __name__,
-            }
-            values["traffic"] = property(lambda _: traffic())
-            made.append(types.new_class(name, (base,), exec_body=functools.partial(_fill, values)))
-    return made
-
-
-def _fill(values: dict[str, Any], namespace: dict[str, Any]) -> None:
-    namespace.update(values)
+    base = ClosedLoopUser if options.mode == "closed" else OpenLoopUser
+    shared = property(lambda _: traffic())
+    return [
+        type(
+            f"{protocol.capitalize()}{size}",
+            (base,),
+            {"__module__": __name__, "abstract": False, "protocol": protocol, "batch_size": size, "traffic": shared},
+        )
+        for protocol in dict.fromkeys(options.protocols)
+        for size in dict.fromkeys(options.batch_sizes)
+    ]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.control import stop
+from serving.control import start, stop
 from serving.temporary import free_ports
 from settings import load_settings
 from tests.small_release import build_release, make_current
@@ -23,7 +23,7 @@ RELEASE = "20260101T000000Z-cpu-aaaaaaaa"
 
 @dataclass(frozen=True)
 class Workplace:
-    """One test's own build directory and ports."""
+    """A build directory, and ports for its server."""
 
     build: Path
     pairs: tuple[str, ...]
@@ -35,8 +35,22 @@ class Workplace:
 
 @pytest.fixture
 def workplace(tmp_path: Path) -> Iterator[Workplace]:
-    """A place with one release and twenty texts; a server that a test leaves is stopped."""
-    build = tmp_path / "build"
+    """A place of the test's own."""
+    with _made(tmp_path / "build") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
+    """A place whose server runs; nobody may stop it."""
+    with _made(tmp_path_factory.mktemp("running") / "build") as made:
+        start(load_settings(overrides=made.pairs))
+        yield made
+
+
+@contextmanager
+def _made(build: Path) -> Iterator[Workplace]:
+    """A place with one release and twenty texts; a server that runs at the end is stopped."""
     build_release(build / "releases", RELEASE)
     make_current(build / "releases", RELEASE)
     (build / "catalog").mkdir()
@@ -51,9 +65,8 @@ def workplace(tmp_path: Path) -> Iterator[Workplace]:
         f"build_dir={build}", "serving.instances=1", "serving.threads=1",
         f"serving.http_port={http}", f"serving.grpc_port={grpc}", f"serving.metrics_port={metrics}",
     )  # fmt: skip
-    made = Workplace(build, pairs)
     try:
-        yield made
+        yield Workplace(build, pairs)
     finally:
         stop(load_settings(overrides=pairs))
 

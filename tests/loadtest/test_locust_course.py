@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.locust.course import Course, CourseError
+from loadtest.errors import LoadtestError
+from loadtest.locust.course import Course
 from loadtest.locust.figures import Level
 from loadtest.locust.records import Ledger
 from loadtest.options import LoadOptions
@@ -86,5 +87,5 @@ def test_users_that_never_start_end_the_run_with_a_sentence() -> None:
     course = Course(LoadOptions(users=[8]), Ledger())
     course.tick(100, 0)
     course.tick(101, 3)
-    with pytest.raises(CourseError, match="Only 3 of 8 users have started in 60 s"):
+    with pytest.raises(LoadtestError, match="Only 3 of 8 users have started in 60 s"):
         course.tick(161, 3)

@@ -7,9 +7,8 @@ import math
 
 import pytest
 
-from loadtest.locust.figures import UNANSWERED, Figures, Level, level_figures, level_from_json, level_json
-from loadtest.locust.limits import best_level, broken_limits
-from loadtest.locust.plan import next_load
+from loadtest.locust.figures import UNANSWERED, Figures, Level, level_figures, read_levels
+from loadtest.locust.limits import best_level, broken_limits, next_load
 from loadtest.locust.records import Ledger, Recorder, Request
 from loadtest.options import LoadOptions
 
@@ -53,7 +52,7 @@ def test_a_level_that_nobody_answered_has_no_times_and_survives_json() -> None:
     figures = level_figures([request(10.0, 0.1, error="refused")], 10, 20, 21)
     assert figures[0].p99_ms == math.inf
     made = Level(1, 8, False, 10.0, figures)
-    assert level_from_json(json.loads(json.dumps(level_json(made), allow_nan=False))) == made
+    assert read_levels(json.loads(json.dumps([made.as_json()]))) == [made]
 
 
 def test_each_kind_of_request_has_its_own_figures_beside_those_of_all() -> None:

@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 
 from loadtest.locust.figures import Figures, Level
-from loadtest.locust.report import as_json, plot, progress_line, table, verdict, write_csv
+from loadtest.locust.report import plot_levels, progress, table, verdict, write_levels
 from loadtest.options import LoadOptions
 from loadtest.reports import write_json
 
@@ -40,11 +40,11 @@ def test_the_table_is_ordered_by_load_and_marks_what_is_beyond_the_limits() -> N
 
 
 def test_progress_tells_each_kind_and_what_failed() -> None:
-    assert list(progress_line(LEVELS[0])) == [
+    assert list(progress(LEVELS[0])) == [
         "50 requests/s, HTTP, 1 text: 25 texts/s, p50 3.0 ms, p99 12.0 ms",
         "50 requests/s, gRPC, 1 text: 25 texts/s, p50 2.8 ms, p99 11.0 ms",
     ]
-    assert list(progress_line(LEVELS[2])) == ["75 requests/s, all: 0 texts/s, p50 - ms, p99 - ms, 1000 of 1000 failed"]
+    assert list(progress(LEVELS[2])) == ["75 requests/s, all: 0 texts/s, p50 - ms, p99 - ms, 1000 of 1000 failed"]
 
 
 def test_the_verdict_names_the_highest_rate_or_says_that_no_limit_was_reached() -> None:
@@ -54,17 +54,17 @@ def test_the_verdict_names_the_highest_rate_or_says_that_no_limit_was_reached() 
 
 
 def test_the_files_have_a_row_for_each_level_and_kind(tmp_path: Path) -> None:
-    write_csv(tmp_path / "levels.csv", LEVELS)
+    write_levels(tmp_path / "levels.csv", LEVELS)
     with (tmp_path / "levels.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == 7 and rows[1]["kind"] == "HTTP, 1 text" and float(rows[1]["p99_ms"]) == 12.0
     assert rows[6]["p99_ms"] == "" and rows[6]["load_is"] == "requests per second"
-    write_json(tmp_path / "levels.json", as_json(LEVELS, {"release": "r"}))
+    write_json(tmp_path / "levels.json", {"levels": [level.as_json() for level in LEVELS]})
     read = json.loads((tmp_path / "levels.json").read_text())
-    assert read["release"] == "r" and read["levels"][2]["figures"][0]["p99_ms"] is None
+    assert read["levels"][2]["figures"][0]["p99_ms"] is None
 
 
 def test_the_picture_is_drawn_also_where_nothing_was_answered(tmp_path: Path) -> None:
-    plot(tmp_path / "levels.png", LEVELS, LIMITS, "a title")
-    plot(tmp_path / "none.png", LEVELS[2:], LIMITS, "a title")
+    plot_levels(tmp_path / "levels.png", LEVELS, LIMITS, "a title")
+    plot_levels(tmp_path / "none.png", LEVELS[2:], LIMITS, "a title")
     assert (tmp_path / "levels.png").read_bytes().startswith(b"\x89PNG") and (tmp_path / "none.png").exists()

@@ -13,11 +13,11 @@ import psutil
 import pytest
 
 from loadtest import memory
-from loadtest.locust import memory_report
 from loadtest.locust.__main__ import main
-from loadtest.locust.figures import Level, level_figures, level_json
+from loadtest.locust.figures import Level, level_figures
 from loadtest.locust.limits import broken_limits
 from loadtest.locust.records import Request
+from loadtest.locust.report import NOT_READ, memory_sentences, plot_memory, write_memory
 from loadtest.memory import Growth, MemoryWatch, Sample, level_growth, read_memory
 from loadtest.options import LoadOptions
 from serving.processes import wait_until
@@ -105,19 +105,19 @@ def test_growth_beyond_the_limit_is_a_sentence_and_less_is_none() -> None:
 def test_the_report_has_each_reading_with_its_level_and_a_picture(tmp_path: Path) -> None:
     read = samples(*[100.0] * 5, begin=-4.0)
     levels = [level(Growth(100.0, 101.0, 102.0))]
-    memory_report.write_csv(tmp_path / "memory.csv", levels, read)
+    write_memory(tmp_path / "memory.csv", levels, read)
     with (tmp_path / "memory.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["level"] for row in rows] == ["", "", "1", "1", "1"] and rows[2]["seconds"] == "4.0"
-    memory_report.plot(tmp_path / "memory.png", levels, read, "a title")
+    plot_memory(tmp_path / "memory.png", levels, read, "a title")
     assert (tmp_path / "memory.png").read_bytes().startswith(b"\x89PNG")
-    told = list(memory_report.told(levels, read))
+    told = list(memory_sentences(levels, read))
     assert "Memory of the server's 4 processes at the end: 100 MiB" in told[0] and told[1].endswith(
         "(medians, no files): +1.00%."
     )
-    assert level_json(levels[0])["memory"]["growth"] == pytest.approx(0.01)
-    assert list(memory_report.told(levels, [])) == [memory_report.NOT_READ]
-    (_, gap) = memory_report.told([level(None)], read)
+    assert levels[0].as_json()["memory"]["growth"] == pytest.approx(0.01)
+    assert list(memory_sentences(levels, [])) == [NOT_READ]
+    (_, gap) = memory_sentences([level(None)], read)
     assert "its growth can't be told" in gap
 
 

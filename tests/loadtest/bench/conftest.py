@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from export.pipeline import export
-from loadtest.bench.ceiling import InProcess
+from loadtest.bench.contestant import Contestant
 from loadtest.bench.contestants import Contestants
+from loadtest.bench.load import Job
 from loadtest.bench.measure import Load, Round, Series
-from loadtest.bench.server import Asked, System
 from settings import Settings
 from tests.export import conftest as small
 
@@ -41,18 +41,8 @@ def build(exported: Path, tmp_path: Path) -> Path:
 
 def contestants(cores: int = 2) -> Contestants:
     """All of them by name; none of them runs."""
-    asked = Asked([], 0.0, 0.0)
-
-    def server(name: str) -> System:
-        return System(name, "triton-grpc", 0, 0, asked)
-
-    def in_process(name: str) -> InProcess:
-        return InProcess(name, Path(), None, asked, Path())
-
-    return Contestants(
-        server("grpc"), server("http"), server("fastapi"), server("litserve"), server("plain"),
-        in_process("engine"), in_process("float32"), cores,
-    )  # fmt: skip
+    names = ("grpc", "http", "fastapi", "litserve", "plain", "engine", "float32")
+    return Contestants(**{name: Contestant(name, Job("grpc", [], 0.0, 0.0)) for name in names}, cores=cores)
 
 
 def one_round(speed: float = 1.0, **columns: float) -> Round:

@@ -132,7 +132,7 @@ def test_without_the_fp32_graph_the_way_to_it_is_told(build: Path, capsys: pytes
 
 def test_without_a_text_there_is_nothing_to_ask(build: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (build / "catalog" / "test.jsonl").write_text("")
-    assert "is empty: there is nothing to ask about" in told(build, capsys)
+    assert "has no product with a text: there is nothing to send" in told(build, capsys)
 
 
 def test_a_server_that_is_not_installed_is_an_error_and_is_not_left_out(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +12,14 @@ import pytest
 from catalog.prepared import read_split
 from export.checkpoint import read_checkpoint
 from export.served import served_module
-from loadtest.bench.ceiling import InProcess
-from loadtest.bench.errors import BenchError
-from loadtest.bench.in_process import Job, Scorer, batches, compute
+from loadtest.bench.contestant import Contestant
+from loadtest.bench.load import Job, drive, prepare, shared_batches
 from loadtest.bench.measure import Load
-from loadtest.bench.models import PythonModel
-from loadtest.bench.server import Asked
+from loadtest.bench.models import Scorer
+from loadtest.errors import LoadtestError
 from serving.releases import current_release
 from serving.repository import CONFIG, render_repository
+from serving.temporary import free_ports
 from settings import ServingSettings
 
 
@@ -56,23 +58,23 @@ def test_texts_are_cleaned_as_the_server_cleans_them(repository: Path) -> None:
 
 
 def test_a_text_that_the_server_would_refuse_is_told(repository: Path) -> None:
-    with pytest.raises(BenchError, match="The model refused a text: row 1: the text is empty"):
+    with pytest.raises(LoadtestError, match="The model refused a text: row 1: the text is empty"):
         Scorer(repository).score(["a dress", " "])
 
 
-def test_a_model_that_runs_without_python_can_not_be_loaded(tmp_path: Path) -> None:
-    (tmp_path / CONFIG).write_text('name: "classifier"\nbackend: "tensorrt"\n')
-    with pytest.raises(BenchError, match="make export TARGET=cpu"):
-        PythonModel(tmp_path)
+def test_a_model_that_runs_without_python_can_not_be_loaded(repository: Path, tmp_path: Path) -> None:
+    shutil.copytree(repository, tmp_path / "repository")
+    (tmp_path / "repository" / "classifier" / CONFIG).write_text('name: "classifier"\nbackend: "tensorrt"\n')
+    with pytest.raises(LoadtestError, match="make export TARGET=cpu"):
+        Scorer(tmp_path / "repository")
 
 
 def test_neighbours_in_length_share_a_batch_and_the_processes_share_the_batches() -> None:
     texts = [f"text {number:02}" for number in range(20)]
-    own = [batches(texts, 4, (number, 2)) for number in range(2)]
-    first = [next(one) for one in own for _ in range(3 - (one is own[1]))]
-    assert sorted(first) == [texts[start : start + 4] for start in range(0, 20, 4)]
-    assert next(own[1]) == first[3]  # from the beginning again
-    assert len({tuple(next(batches(["a"], 4, (number, 2)))) for number in range(2)}) == 1
+    own = [shared_batches(texts, 4, (number, 2)) for number in range(2)]
+    assert sorted(own[0] + own[1]) == [texts[start : start + 4] for start in range(0, 20, 4)]
+    assert own[0] == shared_batches(texts, 4, (0, 2))
+    assert [shared_batches(["a"], 2, (number, 2)) for number in range(2)] == [[["a", "a"]]] * 2
 
 
 def test_texts_are_sorted_by_what_the_classifier_reads_of_them(repository: Path) -> None:
@@ -82,26 +84,35 @@ def test_texts_are_sorted_by_what_the_classifier_reads_of_them(repository: Path)
 
 
 def test_a_process_counts_the_batches_of_the_measured_time(repository: Path, texts: list[str]) -> None:
-    scorer = Scorer(repository)
-    outcome = compute(Job(str(repository), None, texts, 4, (0, 1), 0.0, 0.2), scorer, scorer.by_length(texts))
-    assert outcome.latencies and sum(outcome.latencies) == pytest.approx(outcome.seconds, abs=0.01)
+    job = Job("model", texts, 0.0, 0.2, texts_each=4, repository=str(repository))
+    outcome = drive(job, *prepare(job), lambda word: None)
+    assert outcome.latencies and sum(outcome.latencies) == pytest.approx(outcome.seconds, abs=0.1)
     assert outcome.seconds >= 0.2 and outcome.cpu_seconds > 0
 
 
 def test_all_cores_compute_at_once_and_their_figures_are_added_up(
-    repository: Path, texts: list[str], tmp_path: Path
+    repository: Path, texts: list[str], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    asked = Asked(texts, 0.1, 0.3)
-    contestant = InProcess("in process", repository, None, asked, tmp_path / "log")
+    contestant = Contestant("in process", Job("model", texts, 0.1, 0.3, repository=str(repository)))
     found = contestant.run(Load(2, 16))
-    assert found.texts_per_second > 0 and found.cpu_ms > 0 and not found.errors
+    assert found.texts_per_second > 0 and found.cpu_ms > 0 and not found.errors and not found.generator_cpu_ms
     assert 0 < found.p50_ms <= found.p99_ms and found.rss_mib > found.pss_mib > 0
-    assert (tmp_path / "log").read_text() == ""
+    assert capfd.readouterr().err == ""
 
 
-def test_a_process_that_fails_is_told_with_what_it_said(repository: Path, tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    contestant = InProcess("in process", repository, tmp_path / "no.onnx", Asked(["tea"], 0.0, 0.1), log)
-    with pytest.raises(BenchError, match=f"A process of 'in process' ended before its time; what it told: {log}"):
-        contestant.run(Load(1))
-    assert "no.onnx" in log.read_text()
+def test_a_process_that_fails_is_told_and_what_it_said_is_shown(
+    repository: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    job = Job("model", ["tea"], 0.0, 0.1, repository=str(repository), graph=str(tmp_path / "no.onnx"))
+    with pytest.raises(LoadtestError, match="The load generator of in process ended before its time"):
+        Contestant("in process", job).run(Load(1))
+    assert "no.onnx" in capfd.readouterr().err
+
+
+def test_a_server_that_answers_nothing_is_told() -> None:
+    (port,) = free_ports(1)
+    with subprocess.Popen(["sleep", "60"]) as sleeping:
+        system = Contestant("Nobody", Job("http", ["text"], 0.0, 0.2, port), sleeping.pid)
+        with pytest.raises(LoadtestError, match=r"Nobody answered no request\. \d+ got: Connect"):
+            system.run(Load(1))
+        sleeping.kill()

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
-from tritonclient.grpc import service_pb2
 
-from loadtest.bench.load import Job, Outcome, drive
-from loadtest.bench.requests import encode, grouped
+from loadtest.bench.load import Job, Outcome, drive, prepare
+from loadtest.callers import connect
+from loadtest.requests import Api
+from serving.temporary import free_ports
 
 Answer = Callable[[int, bytes], Awaitable[bytes]]
 
@@ -20,12 +24,12 @@ def ok(body: bytes = b"{}") -> bytes:
     return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
 
 
-def run(
-    answer: Answer, clients: int = 2, seconds: float = 0.4, api: str = "peer-http", texts_each: int = 1
-) -> tuple[Outcome, list[str], list[bytes]]:
-    """Drives a server for a while: what was measured, what was told, and the bodies that came."""
-    told: list[str] = []
-    bodies: list[bytes] = []
+@contextmanager
+def serving(answer: Answer, bodies: list[bytes]) -> Iterator[int]:
+    """A server in a thread of its own, which notes the bodies that come; its port."""
+    begun, ended = threading.Event(), asyncio.Event()
+    ports: list[int] = []
+    loop = asyncio.new_event_loop()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -35,20 +39,43 @@ def run(
                 bodies.append(await reader.readexactly(length))
                 writer.write(await answer(len(bodies), bodies[-1]))
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             pass
         finally:
             writer.close()
 
-    async def both() -> Outcome:
+    async def run() -> None:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        job = Job(api, port, clients, 0.1, seconds, ["a", "b", "c", "d"], texts_each)
-        outcome = await drive(job, told.append)
+        ports.append(server.sockets[0].getsockname()[1])
+        begun.set()
+        await ended.wait()
         server.close()
-        return outcome
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for one in left:
+            one.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
-    return asyncio.run(both()), told, bodies
+    thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
+    thread.start()
+    try:
+        assert begun.wait(30)
+        yield ports[0]
+    finally:
+        loop.call_soon_threadsafe(ended.set)
+        thread.join()
+        loop.close()
+
+
+def run(
+    answer: Answer, clients: int = 2, seconds: float = 0.4, api: Api = "peer", texts_each: int = 1
+) -> tuple[Outcome, list[str], list[bytes]]:
+    """Drives a server for a while: what was measured, what was told, and the bodies that came."""
+    told: list[str] = []
+    bodies: list[bytes] = []
+    with serving(answer, bodies) as port:
+        job = Job(api, ["a", "b", "c", "d"], 0.1, seconds, port, clients, texts_each)
+        outcome = drive(job, *prepare(job), told.append)
+    return outcome, told, bodies
 
 
 def test_answers_are_counted_and_timed_within_the_measured_time() -> None:
@@ -94,14 +121,9 @@ def test_refusals_and_broken_connections_are_counted_as_errors_with_the_first_on
 
 
 def test_a_server_that_is_not_there_is_not_asked_without_end() -> None:
-    async def nobody() -> Outcome:
-        server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        server.close()
-        await server.wait_closed()
-        return await drive(Job("triton-http", port, 1, 0.0, 0.3, ["a"]), lambda word: None)
-
-    outcome = asyncio.run(nobody())
+    (port,) = free_ports(1)
+    job = Job("http", ["a"], 0.0, 0.3, port)
+    outcome = drive(job, *prepare(job), lambda word: None)
     assert 1 <= outcome.errors <= 10 and "Connect" in outcome.first_error
 
 
@@ -117,47 +139,12 @@ def test_a_slow_request_is_waited_for_but_not_counted() -> None:
     assert outcome.latencies == [] and len(done) == len(bodies) == 4  # the first two before the measured time
 
 
-@pytest.mark.parametrize("text", ["red dress", '手机支架 "车载"\n', ""])
-def test_requests_hold_the_text_as_the_servers_want_it(text: str) -> None:
-    head, _, body = encode("triton-http", [text], 8000).partition(b"\r\n\r\n")
-    assert head.startswith(b"POST /v2/models/product_tagger/infer HTTP/1.1\r\n")
-    assert f"Content-Length: {len(body)}".encode() in head
-    tensor = json.loads(body)["inputs"][0]
-    assert tensor == {"name": "TEXT", "datatype": "BYTES", "shape": [1, 1], "data": [text]}
-    assert json.loads(encode("peer-http", [text], 8000).partition(b"\r\n\r\n")[2]) == {"text": text}
-    request = service_pb2.ModelInferRequest.FromString(encode("triton-grpc", [text], 8000))
-    assert request.model_name == "product_tagger" and request.inputs[0].shape == [1, 1]
-    assert request.inputs[0].contents.bytes_contents == [text.encode()]
-
-
-def test_a_request_of_several_texts_holds_a_row_for_each() -> None:
-    texts = ["red dress", "手机支架", "tea"]
-    tensor = json.loads(encode("triton-http", texts, 8000).partition(b"\r\n\r\n")[2])["inputs"][0]
-    assert tensor == {"name": "TEXT", "datatype": "BYTES", "shape": [3, 1], "data": texts}
-    tensor = service_pb2.ModelInferRequest.FromString(encode("triton-grpc", texts, 8000)).inputs[0]
-    assert tensor.shape == [3, 1] and tensor.contents.bytes_contents == [text.encode() for text in texts]
-
-
-@pytest.mark.parametrize(("api", "texts"), [("peer-http", ["a", "b"]), ("triton-http", []), ("triton-grpc", [])])
-def test_a_request_that_a_server_can_not_take_is_refused(api: str, texts: list[str]) -> None:
-    with pytest.raises(ValueError, match=f"a request to {api} can't hold {len(texts)} texts"):
-        encode(api, texts, 8000)
-
-
-def test_texts_are_grouped_without_leaving_one_out_and_groups_are_of_one_size() -> None:
-    assert grouped(["a", "b", "c"], 2) == [["a", "b"], ["c", "a"]]
-    assert grouped(["a"], 3) == [["a", "a", "a"]]
-    assert grouped(["a", "b"], 1) == [["a"], ["b"]]
-    with pytest.raises(ValueError, match="there are no texts to send"):
-        grouped([], 2)
-
-
 def test_clients_send_requests_of_several_texts() -> None:
     async def answer(number: int, body: bytes) -> bytes:
         await asyncio.sleep(0.01)
         return ok()
 
-    outcome, _, bodies = run(answer, api="triton-http", texts_each=3)
+    outcome, _, bodies = run(answer, api="http", texts_each=3)
     sent = [json.loads(body)["inputs"][0]["data"] for body in bodies]
     assert not outcome.errors and outcome.latencies
     assert sorted(sent[:2]) == [["a", "b", "c"], ["d", "a", "b"]]
@@ -175,3 +162,36 @@ def test_the_measured_time_begins_when_each_client_has_had_an_answer() -> None:
     outcome, _, bodies = run(answer, clients=2, seconds=0.3)
     assert {1, 2} <= set(answered)
     assert 0 < len(outcome.latencies) <= len(bodies) - 2
+
+
+def test_a_connection_that_the_server_has_closed_meanwhile_is_replaced() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        caller = connect("peer", "127.0.0.1", listening.getsockname()[1], 5.0)
+
+        def answer_once() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(ok())
+
+        for _ in range(2):
+            thread = threading.Thread(target=answer_once)
+            thread.start()
+            assert caller.call(b"a") == ""
+            thread.join()  # the connection is closed
+    caller.close()
+
+
+def test_a_server_that_does_not_answer_in_time_is_given_up() -> None:
+    async def answer(number: int, body: bytes) -> bytes:
+        await asyncio.sleep(0.5)
+        return ok()
+
+    with serving(answer, []) as port:
+        assert connect("peer", "127.0.0.1", port, 0.1).call(b"a") == "no answer within 0.1 s"
+
+
+@pytest.mark.parametrize("api", ["http", "grpc"])
+def test_without_texts_there_is_nothing_to_send(api: Api) -> None:
+    with pytest.raises(ValueError, match="there are no texts to send"):
+        prepare(Job(api, [], 0.0, 0.1))

@@ -19,10 +19,9 @@ from tritonclient import grpc
 
 from catalog.prepared import read_split
 from export.checkpoint import Checkpoint, read_checkpoint
-from loadtest.bench.decision import decide
-from loadtest.bench.errors import BenchError
-from loadtest.bench.plain_server import fill_repository, plain_triton
-from loadtest.bench.servers import FASTAPI, LITSERVE, Peer, require, started
+from loadtest.bench.handmade import decide
+from loadtest.bench.servers import FASTAPI, LITSERVE, Peer, fill_repository, plain_triton, require, started
+from loadtest.errors import LoadtestError
 from serving.processes import ProcessId
 from serving.repository import read_config
 
@@ -73,7 +72,7 @@ def test_a_hand_written_service_answers_as_the_checkpoint_does_and_leaves_no_pro
     with started(peer, checkpoint.path, checkpoint.max_length, tmp_path / "log") as server:
         with ThreadPoolExecutor(len(texts)) as clients:  # at once: LitServe joins them
             answers = list(clients.map(lambda text: post(server.port, text), texts))
-        members = [int(path.name) for path in Path("/proc").glob("[0-9]*") if group(path) == server.group]
+        members = [int(path.name) for path in Path("/proc").glob("[0-9]*") if group(path) == server.process]
         assert server.process in members
     assert [pid for pid in members if ProcessId.of(pid)] == []
     for text, answer in zip(texts, answers, strict=True):
@@ -94,14 +93,14 @@ def group(process: Path) -> int:
 def test_a_peer_that_does_not_start_is_told_with_its_log(checkpoint: Checkpoint, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with (
-        pytest.raises(BenchError, match=f"LitServe did not start; its log: {log}"),
+        pytest.raises(LoadtestError, match=f"LitServe did not start; its log: {log}"),
         started(LITSERVE, tmp_path / "nothing", 16, log),
     ):
         pass
 
 
 def test_a_peer_whose_package_is_missing_is_not_left_out() -> None:
-    with pytest.raises(BenchError, match=r"Other can't be measured: the package no_such is missing\. Run `make setup`"):
+    with pytest.raises(LoadtestError, match=r"Other can't be measured: the package no_such is missing\."):
         require(Peer("Other", "no_such", "loadtest.bench.other", "/"))
 
 
@@ -117,7 +116,7 @@ def ensemble(
     checkpoint: Checkpoint, graph: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[grpc.InferenceServerClient]:
     """A client of the plain ensemble, on the real Triton."""
-    with plain_triton(checkpoint, graph, tmp_path_factory.mktemp("plain")) as (server, _):
+    with plain_triton(checkpoint, graph, tmp_path_factory.mktemp("plain")) as server:
         client = grpc.InferenceServerClient(f"127.0.0.1:{server.port}")
         yield client
         client.close()

@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loadtest.bench.errors import BenchError
 from loadtest.bench.processes import Stillness, cpu_seconds, memory
+from loadtest.errors import LoadtestError
 from serving.processes import wait_until
 
 ROOT = Path(__file__).parents[3]
@@ -65,9 +65,9 @@ def test_children_count_towards_what_a_server_computes_and_holds() -> None:
         both, one = memory(process.pid), memory(child.pid)
         assert one.rss_mib < both.rss_mib and 0 < one.pss_mib < both.pss_mib < both.rss_mib
         process.communicate("\n")
-    with pytest.raises(BenchError, match="ended while it was measured"):
+    with pytest.raises(LoadtestError, match="ended while it was measured"):
         cpu_seconds(process.pid)
-    with pytest.raises(BenchError, match=rf"memory of process {process.pid} can't be read"):
+    with pytest.raises(LoadtestError, match=rf"memory of process {process.pid} can't be read"):
         memory(process.pid)
 
 
@@ -82,8 +82,8 @@ def test_a_server_computes_nothing_but_while_it_is_awake(polling: subprocess.Pop
 
 def test_it_is_still_again_when_a_measurement_fails(polling: subprocess.Popen[bytes]) -> None:
     with Stillness(polling.pid) as stillness:
-        with pytest.raises(BenchError), stillness.awake():
-            raise BenchError("no answer")
+        with pytest.raises(LoadtestError), stillness.awake():
+            raise LoadtestError("no answer")
         assert wait_until(lambda: still(polling), 10)
 
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from loadtest.bench.contestants import BATCHES, CROWD, ONE
-from loadtest.bench.errors import BenchError
 from loadtest.bench.figures import Figure, figures
 from loadtest.bench.measure import Load
-from loadtest.bench.plots import plot
-from loadtest.bench.report import as_json, figures_table, report_place, table, unanswered
+from loadtest.bench.picture import plot
+from loadtest.bench.report import as_json, figures_table, table, unanswered
 from loadtest.reports import write_json
 from tests.loadtest.bench.conftest import complete, contestants, series
 
@@ -69,12 +66,6 @@ def test_the_report_begins_with_the_servers_in_their_order_and_ends_with_what_ha
         ("grpc", CROWD), ("grpc", BATCHES), ("engine", ONE), ("engine", who.all_cores), ("float32", who.all_cores),
     ]  # fmt: skip
     assert len(figures(who.in_order(complete(who, {})), who)) == 9
-
-
-def test_a_place_that_can_not_be_written_is_told_before_anything_is_measured(tmp_path: Path) -> None:
-    (tmp_path / "reports").write_text("a file")
-    with pytest.raises(BenchError, match=r"Nothing can be written into .*/reports \(File exists\): make room there"):
-        report_place(tmp_path)
 
 
 def test_a_load_is_told_by_its_clients_and_the_texts_of_a_request() -> None:

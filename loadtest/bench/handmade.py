@@ -1,12 +1,22 @@
-"""From logits to category and tags, as the hand-written services answer them."""
+"""What the services written by hand around the checkpoint have in common: their options, and how they decide."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+
+def read_arguments(arguments: Sequence[str] | None, description: str | None) -> argparse.Namespace:
+    """Checkpoint, tokens a text is cut at, and port."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--max-length", type=int, required=True)
+    parser.add_argument("--port", type=int, required=True)
+    return parser.parse_args(arguments)
 
 
 def read_thresholds(checkpoint: Path) -> dict[str, float]:
@@ -16,7 +26,7 @@ def read_thresholds(checkpoint: Path) -> dict[str, float]:
 
 
 def decide(logits: Mapping[str, float], thresholds: Mapping[str, float]) -> dict[str, Any]:
-    """A softmax over the categories, a sigmoid for each tag.
+    """From logits to category and tags: a softmax over the categories, a sigmoid for each tag.
 
     Args:
         logits: Label (`category/apparel`, `tag/dress`, …) → what the model says of it.
