@@ -66,7 +66,7 @@ def read_inputs(settings: Settings) -> Inputs:
     if release.manifest.get("checkpoint_digest") != checkpoint.digest:
         raise LoadtestError(f"The release {release.id} was made of another checkpoint than {folder}: `make export`.")
     step = graph_step(settings.build_dir, checkpoint)
-    if step.reason() is not None:
+    if step.reason() is not None or not (step.output / GRAPH).is_file():
         raise LoadtestError(f"The FP32 graph of the checkpoint is missing from {step.output}: `make export FORCE=1`.")
     return Inputs(checkpoint, step.output / GRAPH, release, draw_texts(settings, None))
 

@@ -11,15 +11,15 @@ from typing import Any
 import torch
 
 from export.checkpoint import Checkpoint, read_checkpoint
-from export.engines.plan.api import TensorRT, find_tensorrt
-from export.engines.plan.gpu import Gpu, find_gpu, lacking
+from export.engines.plan.api import find_tensorrt
+from export.engines.plan.gpu import find_gpu, lacking
 from export.engines.plan.runtime import DEVICE, PlanRunner
 from export.gate import ParityGate
 from export.pipeline import make_workload
 from export.targets import find_engine
-from loadtest.engines.contenders import Contender, pytorch, without_failing
-from loadtest.engines.measure import measure
-from loadtest.engines.report import as_json, plot, table
+from loadtest.bench.measure import Load, Series, Turn, measure
+from loadtest.engines.contenders import Conditions, Contender, pytorch, without_failing
+from loadtest.engines.report import plot, results, table
 from loadtest.options import EngineOptions, make_parser, read_options
 from loadtest.reports import write_json
 from serving.errors import ServingError
@@ -37,10 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = make_parser("loadtest.engines", __doc__, EngineOptions)
     parsed = parser.parse_args(arguments)
     options = read_options(parser, parsed, EngineOptions)
-    return run_command(lambda: _measure(load_settings(parsed.config, parsed.set), options), level=logging.WARNING)
+    return run_command(lambda: _run(load_settings(parsed.config, parsed.set), options), level=logging.WARNING)
 
 
-def _measure(settings: Settings, options: EngineOptions) -> int:
+def _run(settings: Settings, options: EngineOptions) -> int:
     trt, gpu = find_tensorrt(), find_gpu()
     if trt is None or gpu is None:
         print(
@@ -48,50 +48,45 @@ def _measure(settings: Settings, options: EngineOptions) -> int:
             "`make bench TARGET=gpu` where `make export TARGET=gpu` made the release."
         )
         return MISSING
-    return _run(settings, options, trt, gpu)
-
-
-def _run(settings: Settings, options: EngineOptions, trt: TensorRT, gpu: Gpu) -> int:
     checkpoint = read_checkpoint(settings.build_dir / "checkpoint")
     release = _gpu_release(settings, checkpoint)
     engine = release.manifest["engine"]
     runner = PlanRunner(trt, release.repository / "classifier" / "1" / engine["file"])
-    contenders = [
-        pytorch(checkpoint, DEVICE, torch.float16),
-        pytorch(checkpoint, DEVICE, torch.float16, compiled=True),
-        Contender(PLAN, runner.run),
+    conditions = Conditions(DEVICE, int(checkpoint.config["vocab_size"]), options.seconds)
+    engines = [
+        pytorch(checkpoint, conditions, torch.float16),
+        pytorch(checkpoint, conditions, torch.float16, compiled=True),
+        Contender(PLAN, runner.run, conditions),
     ]
-    print(f"{gpu.name}, TensorRT {trt.__version__}, PyTorch {torch.__version__}; release {release.id}")
+    heading = f"{gpu.name}, TensorRT {trt.__version__}, PyTorch {torch.__version__}"
+    print(f"{heading}; release {release.id}")
     lengths = [int(profile["length"]) for profile in engine["profiles"]]
     batches = [batch for batch in options.batches if batch <= int(engine["max_batch_size"])]
     passed, parity = _compare(settings, checkpoint, runner)  # first: what is missing for it shows before the long part
-    contenders = without_failing(contenders, lengths[0], DEVICE, lambda line: print(line, flush=True))
-    timings = measure(
-        contenders,
-        batches,
-        lengths,
-        options.seconds,
-        options.rounds,
-        DEVICE,
-        int(checkpoint.config["vocab_size"]),
-        lambda line: print(line, flush=True),
-    )
+    engines = without_failing(engines, lengths[0], _tell)
+    series: list[Series] = []
+    for load in (Load(batch, length) for length in lengths for batch in batches):
+        series += measure([[Turn(one, load) for one in engines]], options.rounds, _tell)
     facts: dict[str, Any] = {
         "created": f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
         "release": release.id,
         "gpu": vars(gpu),
         "versions": {"tensorrt": trt.__version__, "torch": torch.__version__},
+        "options": options.model_dump(),
         "parity": parity,
     }
     reports = settings.build_dir / "reports"
-    reports.mkdir(parents=True, exist_ok=True)
-    write_json(reports / "bench-gpu.json", as_json(timings, facts))
-    plot(reports / "bench-gpu.png", timings, f"{gpu.name}, TensorRT {trt.__version__}, PyTorch {torch.__version__}")
+    write_json(reports / "bench-gpu.json", {**facts, "results": results(series)})
+    plot(reports / "bench-gpu.png", series, heading)
     print()
-    for line in table(timings, contenders[0].name):
+    for line in table(series, engines[0].name):
         print(line)
     print(f"\n{parity}\nWritten: {reports / 'bench-gpu.json'}, {reports / 'bench-gpu.png'}")
     return 0 if passed else 1
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)
 
 
 def _gpu_release(settings: Settings, checkpoint: Checkpoint) -> Release:

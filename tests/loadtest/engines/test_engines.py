@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +10,10 @@ import torch
 
 from export.checkpoint import read_checkpoint
 from export.gate import checkpoint_scorer
+from loadtest.bench.measure import Load, Round, Series, Turn, measure
 from loadtest.engines import __main__ as command
-from loadtest.engines.contenders import Contender, pytorch, without_failing
-from loadtest.engines.measure import WARM_UP_RUNS, Timing, measure
-from loadtest.engines.report import as_json, plot, table
-from loadtest.reports import write_json
+from loadtest.engines.contenders import WARM_UP_RUNS, Conditions, Contender, pytorch, without_failing
+from loadtest.engines.report import plot, results, table
 from tests.export.conftest import english_tokenizer, random_batch, write_checkpoint
 
 
@@ -27,36 +25,46 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-TIMINGS = [
-    Timing("eager", 1, 16, ((2.0, 2.0), (4.0, 4.0), (3.0, 3.0))),
-    Timing("plan", 1, 16, ((1.0,), (1.0,), (1.5, 9.0))),
-    Timing("eager", 8, 16, ((4.0,),)),
-    Timing("plan", 8, 16, ((1.0,),)),
+CPU = Conditions("cpu", 30, 1e-9)
+
+
+def series(name: str, batch: int, *times: float) -> Series:
+    """Rounds in which a batch of 16 tokens a text took so many milliseconds."""
+    rounds = tuple(Round(1000 * batch / ms, ms, 2 * ms, 0.0, 0.0, 0, "", 0.0, 0.0) for ms in times)
+    return Series(name, Load(batch, 16), rounds)
+
+
+FOUND = [
+    series("eager", 1, 2.0, 4.0, 3.0),
+    series("plan", 1, 1.0, 1.0, 5.25),
+    series("eager", 8, 4.0),
+    series("plan", 8, 1.0),
 ]
 
 
 def test_pytorch_answers_as_the_checkpoint_does(checkpoint: Path) -> None:
     ids, mask = random_batch([5, 12], 1000)
-    found = pytorch(read_checkpoint(checkpoint), "cpu", torch.float32).compute(torch.tensor(ids), torch.tensor(mask))
+    contender = pytorch(read_checkpoint(checkpoint), CPU, torch.float32)
+    found = contender.compute(torch.tensor(ids), torch.tensor(mask))
     np.testing.assert_allclose(found, checkpoint_scorer(read_checkpoint(checkpoint))(ids, mask), atol=1e-6)
 
 
 def test_a_contender_is_named_by_its_precision_and_how_it_runs(checkpoint: Path) -> None:
     read = read_checkpoint(checkpoint)
-    assert pytorch(read, "cpu", torch.float16).name == "PyTorch float16, eager"
-    assert pytorch(read, "cpu", torch.float16, compiled=True).name == "PyTorch float16, compiled"
+    assert pytorch(read, CPU, torch.float16).name == "PyTorch float16, eager"
+    assert pytorch(read, CPU, torch.float16, compiled=True).name == "PyTorch float16, compiled"
 
 
 def test_a_contender_that_can_t_compute_is_left_out_with_its_reason() -> None:
     def broken(ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         raise RuntimeError("no C compiler")
 
-    good, lines = Contender("good", lambda ids, mask: ids), list[str]()
-    assert without_failing([Contender("bad", broken), good], 16, "cpu", lines.append) == [good]
+    good, lines = Contender("good", lambda ids, mask: ids, CPU), list[str]()
+    assert without_failing([Contender("bad", broken, CPU), good], 16, lines.append) == [good]
     assert lines == ["bad is left out, as it can't compute: RuntimeError: no C compiler"]
 
 
-def test_every_shape_is_measured_with_all_contenders_taking_turns() -> None:
+def test_all_contenders_take_turns_on_a_shape_and_the_first_runs_are_not_counted() -> None:
     calls: list[tuple[str, tuple[int, ...]]] = []
 
     def contender(name: str) -> Contender:
@@ -65,31 +73,24 @@ def test_every_shape_is_measured_with_all_contenders_taking_turns() -> None:
             calls.append((name, tuple(ids.shape)))
             return ids
 
-        return Contender(name, compute)
+        return Contender(name, compute, CPU)
 
-    lines: list[str] = []
-    timings = measure([contender("a"), contender("b")], [1, 4], [8, 16], 1e-9, 3, "cpu", 30, lines.append)
-    shapes = [(batch, length) for length in (8, 16) for batch in (1, 4)]
-    assert [(one.contender, one.batch, one.length) for one in timings] == [
-        (n, *shape) for shape in shapes for n in "ab"
-    ]
-    assert all(len(one.rounds) == 3 for one in timings) and len(lines) == 4
-    first = [name for name, shape in calls if shape == (1, 8)]
-    assert first == ["a"] * WARM_UP_RUNS + ["b"] * WARM_UP_RUNS + ["a", "b", "b", "a", "a", "b"]
+    found = measure([[Turn(contender(name), Load(4, 16)) for name in "ab"]], 3)
+    assert [(one.name, len(one.rounds)) for one in found] == [("a", 3), ("b", 3)]
+    assert calls[:: WARM_UP_RUNS + 1] == [(name, (4, 16)) for name in "abbaab"]
+    assert len(calls) == 6 * (WARM_UP_RUNS + 1) and all(one.median("p50_ms") > 0 for one in found)
 
 
 def test_the_table_has_medians_their_spread_and_the_ratio_to_the_reference() -> None:
-    lines = [line.split() for line in table(TIMINGS, "eager")]
-    assert lines[1] == ["16", "1", "eager", "3.000", "2.000–4.000", "4.000", "333", "1.00"]
-    assert lines[2] == ["16", "1", "plan", "1.000", "1.000–5.250", "9.000", "1,000", "3.00"]
+    lines = [line.split() for line in table(FOUND, "eager")]
+    assert lines[1] == ["16", "1", "eager", "3.000", "2.000–4.000", "6.000", "333", "1.00"]
+    assert lines[2] == ["16", "1", "plan", "1.000", "1.000–5.250", "2.000", "1,000", "3.00"]
     assert lines[4][-2:] == ["8,000", "4.00"]
 
 
-def test_what_is_written_has_everything_and_the_plot_is_a_picture(tmp_path: Path) -> None:
-    write_json(tmp_path / "bench-gpu.json", as_json(TIMINGS, {"release": "r"}))
-    read = json.loads((tmp_path / "bench-gpu.json").read_text())
-    assert read["release"] == "r" and read["results"][1]["round_medians_ms"] == [1.0, 1.0, 5.25]
-    plot(tmp_path / "bench-gpu.png", TIMINGS, "a title")
+def test_what_is_written_has_every_round_and_the_plot_is_a_picture(tmp_path: Path) -> None:
+    assert results(FOUND)[1]["round_medians_ms"] == [1.0, 1.0, 5.25]
+    plot(tmp_path / "bench-gpu.png", FOUND, "a title")
     assert (tmp_path / "bench-gpu.png").read_bytes().startswith(b"\x89PNG")
 
 
