@@ -110,8 +110,8 @@ lint: $(ready) ## ruff and mypy
 	@$(python) -m mypy
 	@# Each model is a world of its own, with its neighbours and what the export puts beside it.
 	@for folder in model_repository/*/1 loadtest/bench/plain_triton/*/1; do [ ! -e $$folder/model.py ] || \
-		MYPYPATH=$$folder:catalog:model_repository/tokenizer/1:model_repository/labeler/1 $(python) -m mypy --no-explicit-package-bases --no-error-summary \
-		--cache-dir .mypy_cache/models $$folder/model.py || exit 1; done
+		MYPYPATH=$$folder:catalog:model_repository/tokenizer/1:model_repository/labeler/1 $(python) -m mypy --no-explicit-package-bases \
+		--no-error-summary $$folder/model.py || exit 1; done
 
 format: $(ready) ## have ruff write what it can
 	@$(python) -m ruff check --fix --exit-zero .
