@@ -13,7 +13,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TESTS = Path(__file__).parent
-LONGEST_FIRST = ("e2e", "loadtest", "training", "export", "serving")
+LONGEST_FIRST = ("e2e", "docs", "loadtest", "training", "export", "serving")
 """Folders in the order in which `make test` deals them out to its processes; the others follow."""
 
 
