@@ -89,8 +89,20 @@ def code_files(*modules: str, root: Path = CHECKOUT) -> list[Path]:
 
 
 def _imported(tree: ast.Module) -> Iterator[str]:
-    """Dotted names that may be modules; the project imports absolutely, so relative imports don't occur."""
+    """Dotted names that may be modules; the project imports absolutely, so relative imports don't occur.
+
+    What stands under `if TYPE_CHECKING:` is never run.
+    """
+    unrun = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
     for node in ast.walk(tree):
+        if id(node) in unrun:
+            continue
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -23,6 +23,12 @@ def test_an_expected_error_is_a_sentence_and_exit_status_1(capsys: pytest.Captur
     assert capsys.readouterr().err == "error: shop.csv has no title column.\n"
 
 
+def test_a_silent_process_leaves_the_sentence_to_another_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(lambda: raising(ProductTaggerError("shop.csv has no title column.")), silent=True) == 1
+    assert run_command(lambda: raising(KeyboardInterrupt()), silent=True) == INTERRUPTED
+    assert capsys.readouterr().err == ""
+
+
 def test_a_full_disk_and_a_path_that_is_refused_are_sentences(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(lambda: raising(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))) == 1
     assert "is full" in capsys.readouterr().err

@@ -25,6 +25,13 @@ def test_code_is_a_module_and_all_it_imports_of_the_checkout_and_nothing_else(co
     assert names == ["__init__.py", "losses.py", "train.py"]
 
 
+def test_an_import_for_the_type_checker_alone_does_not_count(code: Path) -> None:
+    before = [path.name for path in code_files("shop.train", root=code)]
+    with (code / "shop" / "train.py").open("a", encoding="utf-8") as file:
+        file.write("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from shop.report import loss\n")
+    assert [path.name for path in code_files("shop.train", root=code)] == before
+
+
 def test_comments_docstrings_and_layout_do_not_count(code: Path) -> None:
     before = code_digest("shop.train", root=code)
     (code / "shop" / "losses.py").write_text(

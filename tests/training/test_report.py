@@ -5,8 +5,11 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from huggingface_hub import ModelCard
+
 from catalog.taxonomy import Label, Taxonomy
-from training.report import report_text, terminal_lines
+from training.card import model_card
+from training.report import combined, report_text, terminal_lines
 
 TAXONOMY = Taxonomy((Label("food", {"zh": "食品"}), Label("home")), (Label("tea"),))
 FIGURES = {"products": 50.0, "category_accuracy": 0.95, "category_macro_f1": 0.94, "tag_micro_f1": 0.8}
@@ -86,3 +89,46 @@ def test_without_a_test_part_the_card_says_that_nothing_was_measured() -> None:
     metrics = {**METRICS, "test": None}
     assert "nothing was measured" in report_text(metrics, TAXONOMY)
     assert terminal_lines(metrics) == ["The catalogue has no test part: nothing was measured."]
+
+
+def test_the_hub_reads_licence_base_languages_and_figures_of_the_card() -> None:
+    card: Any = ModelCard(model_card(METRICS, report_text(METRICS, TAXONOMY)))
+    assert (card.data.license, card.data.base_model) == ("apache-2.0", "sentence-transformers/all-MiniLM-L6-v2")
+    assert (card.data.library_name, card.data.pipeline_tag) == ("transformers", "text-classification")
+    assert (card.data.language, card.data.metrics) == (["en", "zh"], ["accuracy", "f1"])
+    assert card.data.tags == ["product-tagging", "bert"]
+    assert {result.metric_name: result.metric_value for result in card.data.eval_results} == {
+        "category accuracy": 0.95, "category macro-F1": 0.94, "tag micro-F1": 0.8,
+    }  # fmt: skip
+    assert card.text.strip() == report_text(METRICS, TAXONOMY).strip()
+
+
+def test_the_card_of_an_unknown_base_that_was_not_measured_claims_neither_licence_nor_figures() -> None:
+    metrics = {**METRICS, "test": None, "training": {**METRICS["training"], "base": "../bert"}}
+    data: Any = ModelCard(model_card(metrics, "# Product tagger\n")).data
+    assert (data.license, data.base_model, data.eval_results) == (None, None, None)
+
+
+def test_without_a_baseline_tables_have_no_column_for_it_and_the_reason_is_told() -> None:
+    learnt = {"training": METRICS["training"], "data": METRICS["data"]}
+    model = {
+        "sizes": {"validation": 100, "test": 50}, "test": FIGURES, "validation": FIGURES, "confusion": [[1]],
+        "by_language": {"en": FIGURES, "zh": FIGURES}, "coverage": METRICS["coverage"],
+        "categories": [{"id": "food", "precision": 1.0, "recall": 0.9, "f1": 0.95, "products": 50}], "tags": [],
+    }  # fmt: skip
+    metrics = combined(learnt, model, None, "training.baseline is false.")
+    text = report_text(metrics, TAXONOMY)
+    assert "There is no baseline beside it: training.baseline is false." in text
+    assert "| label | precision | recall | F1 | products |" in text and "| figure | model |" in text
+    assert terminal_lines(metrics)[-1] == "There is no baseline beside it: training.baseline is false."
+    assert "(" not in terminal_lines(metrics)[2]
+
+
+def test_the_card_says_when_another_validation_part_has_chosen_the_step() -> None:
+    assert "kept: step 75, the best on the validation part\n" in report_text(METRICS, TAXONOMY)
+    calibrated = {"products": 120, "sha256": "2b"}
+    metrics = {**METRICS, "training": {**METRICS["training"], "calibrated_on": calibrated}}
+    assert (
+        "the best on the validation part of then (100 products); probabilities and thresholds are fitted on the "
+        "present one (120 products)"
+    ) in report_text(metrics, TAXONOMY)
