@@ -82,7 +82,7 @@ class TrainingSettings(Section):
     others."""
     dropout: Share | Literal["auto"] = "auto"
     """Share of the encoder's hidden numbers and of the pooled vector left out at random during training. `auto`: 0.1,
-    and 0 where `minutes` leaves time for fewer than two epochs."""
+    and 0 where `minutes` leaves time for fewer than three epochs."""
     token_dropout: Share | Literal["auto"] = "auto"
     """Share of the training texts' tokens hidden at random: a product is learnt by more than one word of it. `auto`: as
     for `dropout`."""

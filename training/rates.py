@@ -24,7 +24,7 @@ def learning_rates(settings: TrainingSettings, recipe: Recipe, *, brief: bool = 
     Args:
         settings: `learning_rate` and `head_learning_rate` may be `auto`.
         recipe: the base's.
-        brief: whether there is time for fewer than two epochs.
+        brief: whether there is time for fewer than three epochs.
     """
     own = recipe.rates
     if brief and recipe.brief_rate is not None:

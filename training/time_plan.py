@@ -1,8 +1,8 @@
 """`training.minutes`: from what a step takes on this machine to a plan that fits.
 
 Where the time does not suffice for all that the settings ask for, the vocabulary's vectors and the lowest third of the
-layers stay as they are: a step then costs a third less, and what the base knows of words is kept. In fewer than two
-epochs nothing is learnt by heart, so that dropout is only a loss (docs/experiments/short-training.md).
+layers stay as they are: a step then costs a third less, and what the base knows of words is kept. In fewer than three
+epochs little is learnt by heart, so that dropout is only a loss (docs/experiments/short-training.md).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 FROZEN_SHARE = 1 / 3
-BRIEF_EPOCHS = 2.0
+BRIEF_EPOCHS = 3.0
 """Fewer epochs are made without dropout, and at the recipe's brief rate."""
 PLAN_FILE = "plan.json"
 

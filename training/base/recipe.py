@@ -41,7 +41,7 @@ class Recipe:
         levels: whether its vectors are levelled (`levelling`).
         pooling: how its tokens are pooled, where the base does not say; `cls` is BERT's own way.
         rates: peak learning rates.
-        brief_rate: that of the encoder where there is time for fewer than two epochs; None: the same as ever.
+        brief_rate: that of the encoder where there is time for fewer than three epochs; None: the same as ever.
         min_steps: how many steps small catalogues are trained for.
     """
 
