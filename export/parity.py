@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import f1_score
 
-from catalog.heads import DecisionRule
+from catalog.heads import CATEGORY, TAG, DecisionRule
+from catalog.reliability import expected_calibration_error
 from export.held_out import HeldOut, Scores
 
 POINTS = 100
 """F1 is told in points of a hundred."""
+FEW = 2
+"""So many products never fail the limit of the calibration error, however few there are."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,17 @@ class Limits:
         max_difference: largest difference of any probability.
         min_equal_categories: share of products with the same best category.
         max_f1_loss: how much of the category's macro-F1 and of the tags' micro-F1 may be lost, of 1.
+        max_mean_difference: mean over products of the largest difference of one.
+        max_calibration_loss: how much the calibration error of the categories and of the tags may grow, of 1.
+        max_neighbour_difference: how far a probability may move with the texts that share the batch.
     """
 
     max_difference: float | None = None
     min_equal_categories: float | None = None
     max_f1_loss: float | None = None
+    max_mean_difference: float | None = None
+    max_calibration_loss: float | None = None
+    max_neighbour_difference: float | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,9 @@ class Comparison:
         category_macro_f1: against the labels, over the categories that occur; tag_micro_f1 over all tags.
         category_f1_loss: points of 1 by which the graph is worse than the checkpoint; negative: better.
         tag_f1_loss: likewise.
+        category_ece: expected calibration error of the categories given; tag_ece of all tags' probabilities.
+        category_ece_loss: by how much it is larger than the checkpoint's; negative: smaller.
+        tag_ece_loss: likewise.
         neighbour_difference: largest difference between a product's probabilities computed in a full batch and alone.
         cpu_milliseconds: processor time a product took in these batches; a hint, as other work disturbs it.
         failures: what isn't held, a sentence each; empty: the gate is passed.
@@ -60,6 +72,10 @@ class Comparison:
     tag_micro_f1: float
     category_f1_loss: float
     tag_f1_loss: float
+    category_ece: float
+    tag_ece: float
+    category_ece_loss: float
+    tag_ece_loss: float
     neighbour_difference: float
     cpu_milliseconds: float
     failures: tuple[str, ...]
@@ -76,10 +92,19 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Quality:
-    """F1 against the labels: macro over the categories that occur, micro over all tags; 0 where nothing is tagged."""
+    """How good answers are, beside the labels.
+
+    Attributes:
+        category_macro_f1: over the categories that occur.
+        tag_micro_f1: over all tags; 0 where nothing is tagged.
+        category_ece: expected calibration error of the categories given.
+        tag_ece: the same of all tags' probabilities; 0 without tags.
+    """
 
     category_macro_f1: float
     tag_micro_f1: float
+    category_ece: float
+    tag_ece: float
 
 
 def measure(scores: Scores, products: HeldOut, rule: DecisionRule) -> Quality:
@@ -88,7 +113,14 @@ def measure(scores: Scores, products: HeldOut, rule: DecisionRule) -> Quality:
     f1 = f1_score(products.categories, found.category, average="macro", zero_division=0)
     # All tags as one list of yes and no: scikit-learn reads a matrix of one tag as a problem of two classes.
     tags, given = products.tags.ravel(), found.tags.ravel()
-    return Quality(float(f1), float(f1_score(tags, given, zero_division=0)) if len(tags) else 0.0)
+    stated = np.nan_to_num(scores).clip(0, 1)
+    confidence = stated[:, rule.layout.columns(CATEGORY)].max(axis=1)
+    return Quality(
+        category_macro_f1=float(f1),
+        tag_micro_f1=float(f1_score(tags, given, zero_division=0)) if len(tags) else 0.0,
+        category_ece=expected_calibration_error(confidence, found.category == products.categories),
+        tag_ece=expected_calibration_error(stated[:, rule.layout.columns(TAG)].ravel(), tags),
+    )
 
 
 def compare(
@@ -119,7 +151,7 @@ def compare(
     same_tags = (found.tags == wanted.tags).all(axis=1)
     own, other = measure(scores, products, rule), measure(reference, products, rule)
     # NaN compares false with everything: it must fail the gate, not pass it.
-    finite = bool(np.isfinite(scores).all())
+    finite = bool(np.isfinite(scores).all() and np.isfinite(alone).all())
     comparison = Comparison(
         graph=graph,
         products=len(products),
@@ -131,6 +163,10 @@ def compare(
         tag_micro_f1=own.tag_micro_f1,
         category_f1_loss=other.category_macro_f1 - own.category_macro_f1,
         tag_f1_loss=other.tag_micro_f1 - own.tag_micro_f1,
+        category_ece=own.category_ece,
+        tag_ece=own.tag_ece,
+        category_ece_loss=own.category_ece - other.category_ece,
+        tag_ece_loss=own.tag_ece - other.tag_ece,
         neighbour_difference=float(np.abs(scores[: len(alone)] - alone).max()) if finite else float("inf"),
         cpu_milliseconds=1000 * cpu_seconds / len(products),
         failures=(),
@@ -149,10 +185,15 @@ def _failures(found: Comparison, limits: Limits, finite: bool) -> list[str]:
     several_tags = (1 - found.equal_tags) * found.products > 1.5
     if not finite:
         failures.append(f"{found.graph}: some probabilities are not numbers")
-    if limits.max_difference is not None and found.max_difference > limits.max_difference:
-        failures.append(
-            f"{found.graph}: a probability differs by {found.max_difference:.2g}, allowed is {limits.max_difference:g}"
-        )
+    for told, difference, most in (
+        ("a probability differs by {:.2g}", found.max_difference, limits.max_difference),
+        ("the probabilities of a product differ by {:.2g} on average", found.mean_difference,
+         limits.max_mean_difference),
+        ("a probability moves by {:.2g} with the texts beside it", found.neighbour_difference,
+         limits.max_neighbour_difference),
+    ):  # fmt: skip
+        if most is not None and difference > most:
+            failures.append(f"{found.graph}: {told.format(difference)}, allowed is {most:g}")
     least = limits.min_equal_categories
     if least is not None and found.equal_categories < least and several_categories:
         failures.append(
@@ -169,16 +210,26 @@ def _failures(found: Comparison, limits: Limits, finite: bool) -> list[str]:
                     f"{found.graph}: {POINTS * loss:.2f} points of {name} are lost, "
                     f"allowed are {POINTS * limits.max_f1_loss:.2f}"
                 )
+    if limits.max_calibration_loss is not None:
+        # A product that crosses the edge of a bin can move the error by its share.
+        most = max(limits.max_calibration_loss, FEW / found.products)
+        for name, loss in (("categories", found.category_ece_loss), ("tags", found.tag_ece_loss)):
+            if loss > most:
+                failures.append(
+                    f"{found.graph}: the calibration error of the {name} grows by {loss:.4f}, allowed is {most:.4f}"
+                )
     return failures
 
 
 def format_table(reference: Quality, comparisons: Sequence[Comparison]) -> str:
     """The comparisons as a table for people, the checkpoint first, and below it what isn't held."""
     rows = [
-        ("", "max |Δp|", "categories equal", "tags equal", "category macro-F1", "tag micro-F1", "alone", "CPU", ""),
-        ("PyTorch", "", "", "", f"{reference.category_macro_f1:.4f}", f"{reference.tag_micro_f1:.4f}", "", "", ""),
+        ("", "max |Δp|", "mean |Δp|", "categories equal", "tags equal", "category macro-F1", "tag micro-F1",
+         "category ECE", "tag ECE", "alone", "CPU", ""),
+        ("PyTorch", "", "", "", "", f"{reference.category_macro_f1:.4f}", f"{reference.tag_micro_f1:.4f}",
+         f"{reference.category_ece:.4f}", f"{reference.tag_ece:.4f}", "", "", ""),
         *map(_cells, comparisons),
-    ]
+    ]  # fmt: skip
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "  ".join(
@@ -193,15 +244,22 @@ def format_table(reference: Quality, comparisons: Sequence[Comparison]) -> str:
 def _cells(one: Comparison) -> tuple[str, ...]:
     return (
         one.graph,
-        f"{one.max_difference:.1e}" if one.max_difference < 1e-3 else f"{one.max_difference:.4f}",
+        _difference(one.max_difference),
+        _difference(one.mean_difference),
         f"{one.equal_categories:.2%}",
         f"{one.equal_tags:.2%}",
         f"{one.category_macro_f1:.4f} ({_points(-one.category_f1_loss)})",
         f"{one.tag_micro_f1:.4f} ({_points(-one.tag_f1_loss)})",
-        f"{one.neighbour_difference:.1e}",
+        f"{one.category_ece:.4f} ({_points(one.category_ece_loss)})",
+        f"{one.tag_ece:.4f} ({_points(one.tag_ece_loss)})",
+        _difference(one.neighbour_difference),
         f"{one.cpu_milliseconds:.2f} ms",
         "passed" if one.passed else "FAILED",
     )
+
+
+def _difference(value: float) -> str:
+    return f"{value:.1e}" if value < 1e-3 else f"{value:.4f}"
 
 
 def _points(share: float) -> str:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 
 from catalog.heads import CATEGORY, TAG, DecisionRule
+from catalog.reliability import expected_calibration_error
 from catalog.taxonomy import Taxonomy
 
 Floats = npt.NDArray[np.float32]
@@ -18,7 +19,6 @@ Flags = npt.NDArray[np.bool_]
 
 PRECISIONS = (0.90, 0.95, 0.98, 0.99)
 """Shares of right answers for which the coverage is told."""
-CALIBRATION_BINS = 15
 
 
 @dataclass(frozen=True)
@@ -226,24 +226,3 @@ def coverage_at(
         "coverage": float(answered.mean()),
         "precision_reached": float(right[answered].mean()) if answered.any() else None,
     }
-
-
-def expected_calibration_error(confidence: Floats, right: Flags) -> float:
-    """Return Σ over bins of (share of the answers in the bin) · |mean confidence - share right|, 0 to 1."""
-    return float(sum(row["share"] * abs(row["confidence"] - row["right"]) for row in reliability(confidence, right)))
-
-
-def reliability(confidence: Floats, right: Flags) -> list[dict[str, float]]:
-    """Return, for each of 15 equal bins of confidence that holds answers: their share, mean confidence, share right."""
-    bins = np.minimum((confidence * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
-    rows = []
-    for number in np.unique(bins):
-        inside = bins == number
-        rows.append(
-            {
-                "share": float(inside.mean()),
-                "confidence": float(confidence[inside].mean(dtype=np.float64)),
-                "right": float(right[inside].mean()),
-            }
-        )
-    return rows

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from catalog.reliability import reliability
 from catalog.taxonomy import Taxonomy
 from training.evaluation import (
     PRECISIONS,
@@ -19,7 +20,6 @@ from training.evaluation import (
     confusion,
     coverage_at,
     precision_coverage,
-    reliability,
     summarize,
     tag_table,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from catalog.heads import DecisionRule
+from catalog.reliability import expected_calibration_error
 from catalog.taxonomy import Label, Taxonomy
 from export.engines.onnxruntime_int8 import OnnxRuntimeInt8
 from export.engines.tensorrt import TensorRTPlan
@@ -57,7 +59,7 @@ def test_a_tag_is_given_over_its_threshold_and_with_its_categories_only() -> Non
 
 def test_equal_answers_pass_the_strictest_limits() -> None:
     products, scores = make_products()
-    found = compared(scores, scores, products, Limits(1e-9, 1.0, 0.0))
+    found = compared(scores, scores, products, Limits(1e-9, 1.0, 0.0, 1e-9, 0.0, 1e-9))
     assert found.passed and found.max_difference == 0 and found.equal_categories == found.equal_tags == 1
 
 
@@ -71,6 +73,33 @@ def test_every_limit_that_is_not_held_is_a_sentence_with_both_numbers() -> None:
     assert "keep their category, at least 99.50% must" in text
     assert "points of category macro-F1 are lost, allowed are 0.30" in text and "tag micro-F1 are lost" in text
     assert text.count("FAILED") == 5
+
+
+def test_probabilities_that_move_on_average_or_with_their_neighbours_fail_though_every_category_stays() -> None:
+    products, reference = make_products()
+    moved = reference * np.float32(0.9)  # of every product, the probability of its category by 0.05 to 0.09
+    found = compare("graph", moved, reference[:50], reference, products, RULE, Limits(
+        min_equal_categories=1.0, max_mean_difference=0.02, max_neighbour_difference=0.02
+    ))  # fmt: skip
+    assert found.equal_categories == 1
+    average, beside = found.failures
+    assert average.startswith("graph: the probabilities of a product differ by 0.0") and average.endswith("is 0.02")
+    assert beside.startswith("graph: a probability moves by 0.0") and "with the texts beside it" in beside
+
+
+def test_probabilities_that_say_more_than_they_keep_fail() -> None:
+    random = np.random.default_rng(0)
+    right = random.random(COUNT) < 0.7
+    products = dataclasses.replace(make_products()[0], categories=np.where(right, 0, 1))
+    honest = np.tile(np.array([0.7, 0.3, 0.0, 0.4, 0.4], dtype=np.float32), (COUNT, 1))
+    boastful = honest.copy()
+    boastful[:, :2] = (0.95, 0.05)
+    limits = Limits(min_equal_categories=1.0, max_calibration_loss=0.01)
+    found = compared(boastful, honest, products, limits)
+    (sentence,) = found.failures
+    assert "the calibration error of the categories grows by 0.2" in sentence and "allowed is 0.0100" in sentence
+    assert found.category_ece == pytest.approx(expected_calibration_error(boastful[:, 0], right))
+    assert compared(honest, boastful, products, limits).passed, "a smaller error is no loss"
 
 
 def test_one_product_of_few_never_fails_the_gate_and_two_do() -> None:
@@ -90,7 +119,10 @@ def test_answers_that_are_not_numbers_fail_whatever_the_limits() -> None:
     products, reference = make_products()
     scores = reference.copy()
     scores[7, 2] = np.nan
-    assert compared(scores, reference, products, Limits()).failures == ("graph: some probabilities are not numbers",)
+    failures = ("graph: some probabilities are not numbers",)
+    assert compared(scores, reference, products, Limits()).failures == failures
+    alone = compare("graph", reference, scores[:50], reference, products, RULE, Limits())
+    assert alone.failures == failures
 
 
 def test_better_answers_than_the_checkpoint_s_are_no_loss() -> None:

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from catalog.heads import CATEGORY, TAG, Layout
+from catalog.reliability import expected_calibration_error
 from training.calibration import MIN_PRODUCTS, MIN_TAGS, Calibration, fit_calibration
-from training.evaluation import expected_calibration_error
 from training.inference import probabilities_of
 
 LAYOUT = Layout({CATEGORY: ("a", "b", "c"), TAG: ("x", "y")})

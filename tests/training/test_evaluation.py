@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from catalog.heads import DecisionRule
+from catalog.reliability import expected_calibration_error
 from catalog.taxonomy import Label, Taxonomy
 from training.evaluation import (
     Answers,
@@ -15,7 +16,6 @@ from training.evaluation import (
     category_table,
     confusion,
     coverage_at,
-    expected_calibration_error,
     f1_scores,
     micro_f1,
     precision_coverage,

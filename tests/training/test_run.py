@@ -18,12 +18,12 @@ import yaml
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from catalog.reliability import expected_calibration_error
 from serving.processes import wait_until
 from settings import Settings
 from steps import Busy, locked
 from tests.training.conftest import SettingsMaker, make_products, write_catalog
 from training.errors import TrainingError
-from training.evaluation import expected_calibration_error
 from training.pipeline import Trained, train
 
 ROOT = Path(__file__).parents[2]
