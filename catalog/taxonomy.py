@@ -16,7 +16,7 @@ import yaml
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from catalog.heads import Layout
+from catalog.heads import Labelled, Layout, Targets, UnknownLabel
 from steps import ProductTaggerError
 
 
@@ -135,6 +135,19 @@ class Taxonomy:
     def layout(self) -> Layout:
         """The columns of a model with these labels."""
         return Layout.of(self.data)
+
+    def encode(self, examples: Sequence[Labelled]) -> Targets:
+        """Turns the labels of prepared examples into targets; see `Layout.encode`.
+
+        Raises:
+            TaxonomyError: The taxonomy does not list an example's category.
+        """
+        try:
+            return self.layout.encode(examples)
+        except UnknownLabel as error:
+            raise TaxonomyError(
+                f"{error}: one of the two was changed after `python -m catalog prepare`. Run it again"
+            ) from None
 
     def to_json(self) -> str:
         """Returns the taxonomy as JSON text, as taxonomy.json holds it; `from_json` reads it back."""

@@ -18,6 +18,6 @@ Floats = npt.NDArray[np.float32]
 def answers_of(probabilities: Floats, thresholds: Floats, examples: Sequence[Example], taxonomy: Taxonomy) -> Answers:
     """Put probabilities [N, C + T] and thresholds [T] beside what is true of the N examples."""
     rule = DecisionRule.of(taxonomy.data, dict(zip(taxonomy.tag_ids, thresholds.tolist(), strict=True)))
-    targets = taxonomy.layout.encode(examples)
+    targets = taxonomy.encode(examples)
     languages = np.array([example.lang for example in examples], dtype=np.str_)
     return Answers.from_probabilities(probabilities, rule, targets[CATEGORY], targets[TAG], languages)

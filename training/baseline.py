@@ -101,12 +101,13 @@ class LinearBaseline:
             The fitted baseline itself.
 
         Raises:
-            ValueError: there is no example, or an example's category is not in the taxonomy.
+            ValueError: there is no example.
+            TaxonomyError: an example's category is not in the taxonomy.
             TooLargeError: the features of the examples don't fit into the memory that they may take.
         """
         if not examples:
             raise ValueError("The linear baseline has no example to learn from; give it at least one.")
-        targets = taxonomy.layout.encode(examples)
+        targets = taxonomy.encode(examples)
         categories, tags = targets[CATEGORY], targets[TAG]
         texts = _texts_with_a_feature(examples)
         columns = len(taxonomy.category_ids), len(taxonomy.tag_ids)
@@ -117,7 +118,7 @@ class LinearBaseline:
         if validation:
             self._fit_machines(matrix, categories, tags, columns)
             held_out = self._vectorizer.transform([example.text for example in validation])
-            targets = taxonomy.layout.encode(validation)
+            targets = taxonomy.encode(validation)
             held_out_categories, held_out_tags = targets[CATEGORY], targets[TAG]
         else:
             left_out = np.zeros(len(examples), dtype=bool)

@@ -19,6 +19,7 @@ from training.errors import TrainingError
 from training.inference import predict_logits, probabilities_of
 from training.modeling_product_tagging import BertForProductTagging
 from training.saving import save_model, write_json
+from training.thresholds import DIGITS
 
 METRICS_FILE, CARD_FILE = "metrics.json", "README.md"
 ANSWERING = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "thresholds.json")
@@ -65,7 +66,7 @@ def write_checkpoint(directory: Path, checkpoint: Checkpoint, metrics: dict[str,
     save_model(directory, checkpoint.model, checkpoint.tokenizer)
     (directory / "taxonomy.json").write_text(checkpoint.taxonomy.to_json(), encoding="utf-8")
     pairs = zip(checkpoint.taxonomy.tag_ids, checkpoint.thresholds, strict=True)
-    write_json(directory / "thresholds.json", {"tags": {tag: round(float(value), 6) for tag, value in pairs}})
+    write_json(directory / "thresholds.json", {"tags": {tag: round(float(value), DIGITS) for tag, value in pairs}})
     write_json(directory / METRICS_FILE, metrics)
     (directory / CARD_FILE).write_text(card, encoding="utf-8")
 

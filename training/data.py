@@ -40,9 +40,9 @@ def encode_labels(examples: Sequence[Example], taxonomy: Taxonomy) -> Labels:
     """Turn the labels of the examples into targets; tags that the taxonomy doesn't know are left out.
 
     Raises:
-        UnknownLabel: The taxonomy doesn't know an example's category.
+        TaxonomyError: The taxonomy doesn't know an example's category.
     """
-    targets = taxonomy.layout.encode(examples)
+    targets = taxonomy.encode(examples)
     return Labels(
         category=targets[CATEGORY],
         tags=targets[TAG].astype(np.float32),

@@ -19,6 +19,7 @@ import torch
 from scipy.sparse import csr_matrix
 from tqdm import tqdm
 
+from catalog.heads import CATEGORY, TAG, Layout
 from settings import TrainingSettings
 from training.data import EncodedExamples
 from training.linear_machines import LinearMachines
@@ -85,33 +86,33 @@ def buckets_for(settings: TrainingSettings, vocab_size: int, num_labels: int) ->
     return 0
 
 
-def fit_ngrams(train: EncodedExamples, num_categories: int, vocab_size: int, buckets: int, seed: int) -> Ngrams:
+def fit_ngrams(train: EncodedExamples, layout: Layout, vocab_size: int, buckets: int, seed: int) -> Ngrams:
     """Fit the machines on the training part.
 
     Args:
         train: tokens and labels.
-        num_categories: C.
+        layout: the columns of the table.
         vocab_size: V.
         buckets: B.
         seed: of the solver's shuffling.
     """
-    machines, count = LinearMachines(REGULARIZATION, seed), num_categories + train.labels.tags.shape[1]
+    machines = LinearMachines(REGULARIZATION, seed)
     columns = tqdm(
-        _columns(train, num_categories),
+        _columns(train, layout),
         desc="n-gram table",
-        total=count,
+        total=layout.width,
         unit="label",
         disable=None,
         leave=False,
     )
-    machines.fit(_features(train, vocab_size, buckets), columns, count, train.labels.weight)
+    machines.fit(_features(train, vocab_size, buckets), columns, layout.width, train.labels.weight)
     return Ngrams(buckets, machines.coefficients, machines.intercepts)
 
 
-def _columns(examples: EncodedExamples, num_categories: int) -> Iterator[npt.NDArray[np.bool_]]:
-    for category in range(num_categories):
+def _columns(examples: EncodedExamples, layout: Layout) -> Iterator[npt.NDArray[np.bool_]]:
+    for category in range(len(layout.labels[CATEGORY])):
         yield examples.labels.category == category
-    for tag in range(examples.labels.tags.shape[1]):
+    for tag in range(len(layout.labels[TAG])):
         yield examples.labels.tags[:, tag] > 0
 
 

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 DEFAULT_THRESHOLD = 0.5
+DIGITS = 6
+"""Decimal digits of a threshold: those of thresholds.json, so that what is measured is what is served."""
 MIN_POSITIVES = 5
 """A tag that fewer products carry takes the common threshold."""
 COMMON_WEIGHT = 100.0
@@ -34,7 +36,7 @@ def choose_thresholds(probabilities: NDArray[np.float32], tags: NDArray[np.bool_
     for column in np.flatnonzero(tags.sum(axis=0) >= MIN_POSITIVES):
         own, count = best_threshold(probabilities[:, column], tags[:, column]), int(tags[:, column].sum())
         thresholds[column] = (count * own + COMMON_WEIGHT * common) / (count + COMMON_WEIGHT)
-    return thresholds
+    return np.round(thresholds, DIGITS)
 
 
 def best_common_threshold(probabilities: NDArray[np.float32], tags: NDArray[np.bool_]) -> float:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from catalog.prepared import Example
 from catalog.taxonomy import DEFAULT_TAXONOMY, Label, Taxonomy, TaxonomyError
 
 YAML = """
@@ -121,6 +122,11 @@ def test_what_yaml_reads_as_numbers_or_as_nothing_is_taken_as_it_is_meant(tmp_pa
     assert taxonomy.categories == (Label("home", {"zh": "家居"}, ("2024",)),)
     assert taxonomy.tags == (Label("wood"),)
     assert read(tmp_path, "categories: [home]\ntags:\n").tags == ()
+
+
+def test_an_example_of_a_category_that_is_not_listed_is_told_with_what_to_do(taxonomy: Taxonomy) -> None:
+    with pytest.raises(TaxonomyError, match=r"Product 'sku-7' has the category 'toys'.*catalog prepare`. Run it again"):
+        taxonomy.encode([Example("sku-7", "en", "blocks", "toys")])
 
 
 def test_a_missing_taxonomy_file_says_so(tmp_path: Path) -> None:

@@ -22,18 +22,19 @@ from training.modeling_product_tagging import BertForProductTagging, ProductTagg
 from training.ngrams import BUCKETS, buckets_for, fit_ngrams
 
 BUCKETS_HERE = 512
+ROWS = [Example(row["id"], "en", row["text"], row["category"], tuple(row["tags"])) for row in make_products(120)]
+TAXONOMY = Taxonomy.derive({row.category for row in ROWS}, {tag: 1 for row in ROWS for tag in row.tags})
+LAYOUT = TAXONOMY.layout
 
 
 @pytest.fixture(scope="module")
 def examples(tiny_base: Path) -> EncodedExamples:
-    rows = [Example(row["id"], "en", row["text"], row["category"], tuple(row["tags"])) for row in make_products(120)]
-    taxonomy = Taxonomy.derive({row.category for row in rows}, {tag: 1 for row in rows for tag in row.tags})
     tokenizer = resolve_base("tiny", 32, str(tiny_base)).tokenizer(32)
-    return EncodedExamples([row.text for row in rows], encode_labels(rows, taxonomy), tokenizer)
+    return EncodedExamples([row.text for row in ROWS], encode_labels(ROWS, TAXONOMY), tokenizer)
 
 
 def test_the_table_alone_finds_the_labels_of_products_that_a_word_gives_away(examples: EncodedExamples) -> None:
-    ngrams = fit_ngrams(examples, 3, 30522, BUCKETS_HERE, seed=13)
+    ngrams = fit_ngrams(examples, LAYOUT, 30522, BUCKETS_HERE, seed=13)
     logits = ngrams.logits(examples)
     assert (logits[:, :3].argmax(axis=1) == examples.labels.category).all()
     assert ((logits[:, 3:] > 0) == (examples.labels.tags > 0)).all()
@@ -46,7 +47,7 @@ def test_the_model_answers_its_own_logits_and_the_table_s_times_their_factors(
     config = ProductTaggingConfig.from_pretrained(tiny_base, num_labels=6)
     model = BertForProductTagging.from_pretrained(tiny_base, config=config)
     alone = predict_logits(model, examples, pad_token_id=0)
-    ngrams = fit_ngrams(examples, 3, 30522, BUCKETS_HERE, seed=13)
+    ngrams = fit_ngrams(examples, LAYOUT, 30522, BUCKETS_HERE, seed=13)
     factors = np.array([2, 2, 2, 0.5, 0.5, 0.5], dtype=np.float32)
 
     ngrams.put_into(model, factors)
@@ -61,7 +62,7 @@ def test_a_product_that_counts_nothing_teaches_nothing(examples: EncodedExamples
     weighted = copy(examples)
     weighted.labels = replace(examples.labels, weight=(~ignored).astype(np.float32))
 
-    ngrams = fit_ngrams(weighted, 3, 30522, BUCKETS_HERE, seed=13)
+    ngrams = fit_ngrams(weighted, LAYOUT, 30522, BUCKETS_HERE, seed=13)
 
     words = [
         {token for row in np.flatnonzero(rows) for token in examples.token_ids(row)} for rows in (ignored, ~ignored)

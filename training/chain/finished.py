@@ -77,7 +77,7 @@ def make_finished(step: Step, settings: Settings, fine_tuned: Path) -> None:
     if validation and (buckets := buckets_for(settings.training, model.config.vocab_size, model.config.num_labels)):
         logger.info("Fitting the n-gram table: %d labels.", model.config.num_labels)
         train = _encode(read_split(catalog_directory(settings), "train"), taxonomy, tokenizer)
-        ngrams = fit_ngrams(train, len(taxonomy.category_ids), model.config.vocab_size, buckets, settings.training.seed)
+        ngrams = fit_ngrams(train, layout, model.config.vocab_size, buckets, settings.training.seed)
     logits = predict_logits(model, encoded, int(tokenizer.pad_token_id), "validation part")
     ngram_logits = ngrams.logits(encoded) if ngrams else None
     calibration = fit_calibration(logits, layout, labels.category, labels.tags > 0, ngram_logits)
