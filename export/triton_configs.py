@@ -10,6 +10,7 @@ from pathlib import Path
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
+from catalog.heads import HEADS
 from catalog.taxonomy import Taxonomy
 from export.errors import ExportError
 
@@ -57,10 +58,10 @@ def fill_display_names(repository: Path, taxonomy: Taxonomy) -> None:
         taxonomy: Its labels' display names are taken; a label without a name in a language is left out.
     """
     names: dict[str, dict[str, str]] = {}
-    for kind, labels in (("category", taxonomy.categories), ("tag", taxonomy.tags)):
-        for label in labels:
-            for language, name in label.names.items():
-                names.setdefault(language, {})[f"{kind}/{label.id}"] = name
+    for head in HEADS:
+        for label in taxonomy.data[head.labels]:
+            for language, name in label["names"].items():
+                names.setdefault(language, {})[f"{head.name}/{label['id']}"] = name
     addition = model_config_pb2.ModelConfig()
     addition.parameters[DISPLAY_NAMES].string_value = json.dumps(names, ensure_ascii=False)
     path = repository / NAMED_MODEL / CONFIG
