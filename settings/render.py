@@ -13,8 +13,8 @@ from settings.section import Section
 _WIDTH = 120
 _SCALAR_END = "...\n"
 _HEAD = """\
-Every setting of every stage, with its default. Each may also be given for one command: on the command line of a stage
-with `--set section.key=value`, with make as SET="section.key=value". Another file is named with --config or CONFIG=.
+All settings with their defaults. For one command: `--set section.key=value`, or with make SET="section.key=value".
+Another file: --config FILE, or with make CONFIG=FILE; it needs only what differs.
 """
 
 
