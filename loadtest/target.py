@@ -7,6 +7,7 @@ import http.client
 import json
 import logging
 import socket
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -46,19 +47,12 @@ class Target:
         Raises:
             LoadtestError: No answer, or another than 200.
         """
-        connection = http.client.HTTPConnection(self.host, self.http_port, timeout=10)
+        address = f"{self.host}:{self.http_port}"
         try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            body = response.read()
-            if response.status == 200:
-                return json.loads(body)
-            told = f"{response.status}: {body[:200].decode('utf-8', 'replace')}"
+            with urllib.request.urlopen(f"http://{address}{path}", timeout=10) as answer:
+                return json.load(answer)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            told = str(error)
-        finally:
-            connection.close()
-        raise LoadtestError(f"The server at {self.host}:{self.http_port} did not answer {path} ({told}).")
+            raise LoadtestError(f"The server at {address} did not answer {path} ({error}).") from None
 
     def facts(self) -> dict[str, Any]:
         """What a report says of the server."""
