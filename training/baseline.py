@@ -143,11 +143,6 @@ class LinearBaseline:
         """Return the probability of every tag for each text, float32 [N, T]."""
         return self._tag_probabilities(self._transform(texts))
 
-    def tag_predictions(self, texts: Sequence[str]) -> NDArray[np.bool_]:
-        """Return which tags reach their threshold for each text, bool [N, T]."""
-        predictions: NDArray[np.bool_] = self.tag_probabilities(texts) >= self.thresholds
-        return predictions
-
     def _transform(self, texts: Sequence[str]) -> csr_matrix:
         if self._vectorizer is None:
             raise RuntimeError("The linear baseline is not fitted; call fit() first.")
