@@ -7,7 +7,6 @@ import http.client
 import json
 import logging
 import socket
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -45,14 +44,13 @@ class Target:
         """The answer to an HTTP GET, read as JSON.
 
         Raises:
-            LoadtestError: No answer, or another than 200.
+            LoadtestError: No answer, or another than JSON with status 200.
         """
-        address = f"{self.host}:{self.http_port}"
+        body = get(self.host, self.http_port, path)
         try:
-            with urllib.request.urlopen(f"http://{address}{path}", timeout=10) as answer:
-                return json.load(answer)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise LoadtestError(f"The server at {address} did not answer {path} ({error}).") from None
+            return json.loads(body)
+        except ValueError:
+            raise LoadtestError(f"The server at {self.host}:{self.http_port} answered {path} with no JSON.") from None
 
     def facts(self) -> dict[str, Any]:
         """What a report says of the server."""
@@ -79,6 +77,27 @@ class Target:
         """Those of the models that answer repeated texts from the response cache."""
         configs = {name: self.ask(f"/v2/models/{name}/config") for name in models}
         return [name for name, config in configs.items() if config.get("response_cache", {}).get("enable")]
+
+
+def get(host: str, port: int, path: str) -> bytes:
+    """The body of the answer to an HTTP GET; no proxy stands between.
+
+    Raises:
+        LoadtestError: No answer, or another status than 200.
+    """
+    connection = http.client.HTTPConnection(host, port, timeout=10)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        body = response.read()
+        told = "" if response.status == 200 else f"{response.status}: {body[:200].decode('utf-8', 'replace')}"
+    except (OSError, http.client.HTTPException) as error:
+        told = str(error) or type(error).__name__
+    finally:
+        connection.close()
+    if told:
+        raise LoadtestError(f"The server at {host}:{port} did not answer {path} ({told}).")
+    return body
 
 
 @contextlib.contextmanager

@@ -10,8 +10,6 @@ import shutil
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from export.checkpoint import Checkpoint
 from loadtest.bench.contestant import SOURCES
 from loadtest.bench.processes import group_of
 from loadtest.errors import LoadtestError
+from loadtest.target import get
 from serving.command import server_command, server_environment
 from serving.health import Endpoint
 from serving.temporary import free_ports
@@ -155,8 +154,7 @@ def _wait_until_ready(name: str, process: subprocess.Popen[bytes], ready: Callab
 
 
 def _answers(port: int, path: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+    with contextlib.suppress(LoadtestError):
+        get("127.0.0.1", port, path)
+        return True
+    return False
