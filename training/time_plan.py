@@ -104,16 +104,17 @@ def plan_in_time(
     frozen = frozen_layers(layers)
     steps = max(1, min(full_steps, int(seconds / times.upper)))
     epochs = steps / steps_per_epoch
-    given_up = f"the lowest {frozen} of {layers} layers and the vocabulary's vectors stay as they are"
+    given_up = ["nothing stops early"]
     if steps < full_steps:
-        given_up += f", {full_epochs - epochs:.1f} of {_epochs(full_epochs)} are left out"
-    given_up += ", and nothing stops early"
+        given_up.insert(0, f"{full_epochs - epochs:.1f} of {_epochs(full_epochs)} are left out")
+    if frozen:
+        given_up.insert(0, f"the lowest {frozen} of {layers} layers and the vocabulary's vectors stay as they are")
     reason = (
         f"training.minutes={minutes:g}: {_epochs(full_epochs)} would take about {full_seconds / 60:.0f} min on this "
         f"machine ({full_steps:,} steps of {times.whole:.2f} s). About {steps:,} steps of {times.upper:.2f} s are made "
         f"({epochs:.2f} epochs)."
     )
-    return TimePlan(minutes, steps, epochs, frozen, times.upper, reason, seconds, given_up)
+    return TimePlan(minutes, steps, epochs, frozen, times.upper, reason, seconds, ", ".join(given_up))
 
 
 def frozen_layers(layers: int) -> int:

@@ -72,6 +72,12 @@ def test_where_leaving_out_the_lowest_third_suffices_no_step_is_left_out() -> No
     assert "left out" not in found.given_up
 
 
+def test_the_only_layer_of_a_base_learns_in_any_case() -> None:
+    found = plan_in_time(4, 240, StepSeconds(1.2, 0.8), full_steps=1200, steps_per_epoch=300, layers=1)
+    assert found.frozen_layers == 0
+    assert "layer" not in found.given_up
+
+
 def test_a_machine_twice_as_fast_makes_twice_as_many_steps() -> None:
     fast = plan_in_time(4, 240, StepSeconds(0.6, 0.4), full_steps=1200, steps_per_epoch=300, layers=12)
     assert fast.steps == 2 * plan(240.0).steps

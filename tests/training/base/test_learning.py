@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
+import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
@@ -88,3 +90,14 @@ def test_healing_computes_in_the_numbers_that_the_settings_name(tiny_base: Path,
         found.append(text_vectors(base.source, UNSEEN))
     assert not torch.equal(found[0], found[1]), "another precision heals to another base"
     assert torch.allclose(found[0], found[1], atol=0.1)
+
+
+def test_healing_ends_with_its_time(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    looks = count(0.0, 0.5)
+    monkeypatch.setattr("training.base.healing.now", lambda: next(looks))
+    plan = plan_base(TrainingSettings(base=str(tiny_base), base_layers=[1], max_length=64, minutes=1), {})
+    with caplog.at_level("INFO"):
+        find_or_make_base(plan, {"train": TEXTS}, tmp_path / "base", 64)
+    assert "Healing the base ended with its time, after 15 of 300 steps." in caplog.text
