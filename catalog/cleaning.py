@@ -1,10 +1,10 @@
 """Text cleaning for product titles and descriptions, English and Chinese.
 
-`clean_text` takes away what says nothing of what a product is (HTML, URLs, prices, star ratings, review counts,
-promotional phrases, emoji) and leaves what does: sizes, capacities, percentages, materials, model numbers.
+`clean_text` removes what says nothing about a product: HTML, URLs, prices, star ratings, review counts, promotions,
+emoji. It keeps sizes, capacities, percentages, materials and model numbers.
 
-This module imports only the standard library and nothing of ours: the export copies the file into each release, so
-the server cleans a text with the very code that cleaned the training texts.
+This module imports only the standard library. The export copies the file into each release, so the server cleans a
+text with the very code that cleaned the training texts.
 
 How it stays fast (about 10 µs for a usual title): each step starts with a plain substring test, and its regular
 expression runs only where a text can match. How it stays safe on hostile text: every quantifier is bounded, so no

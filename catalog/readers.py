@@ -1,7 +1,7 @@
 """Reads a shop's catalogue files row by row: JSONL, CSV, TSV (each also gzipped) and Parquet.
 
-Every reader streams, and every row comes out as a Product or as a Reject with its place and reason: none is lost in
-silence, and one bad row never hides the ones after it.
+Every reader streams. Every row comes out as a Product, or as a Reject with its place and reason. No row is lost in
+silence, and a bad row never hides those after it.
 """
 
 from __future__ import annotations

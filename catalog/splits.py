@@ -105,8 +105,8 @@ def assign_parts(
 ) -> NDArray[np.int8]:
     """Deals the rows of the training part out to train, validation and test, each group as a whole.
 
-    Within each category, groups come in an order drawn from the seed and the ids (not from the file's order) and fill
-    first the test part, then the validation part, then the training part; a group much too large for what its part
+    Within each category, groups come in an order drawn from the seed and the ids, not from the file's order. They fill
+    the test part first, then the validation part, then the training part. A group much too large for what its part
     still needs is passed over. A category with too few products for a share stays in training.
 
     Args:

@@ -177,8 +177,8 @@ def compare(
 def _failures(found: Comparison, limits: Limits, finite: bool) -> list[str]:
     """What isn't held.
 
-    One product never fails the gate by itself, however few there are: among 50 it would weigh 2 %, four times what a
-    limit of 0.5 % allows, though the graph may be as good as any other.
+    One product alone never fails the gate. Among 50 it would weigh 2 %, four times what a limit of 0.5 % allows, though
+    the graph may be as good as any other.
     """
     failures = []
     several_categories = (1 - found.equal_categories) * found.products > 1.5

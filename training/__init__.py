@@ -11,11 +11,11 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
-# Read when PyTorch is loaded. By default its threads spin while they wait for each other; where anything else wants a
-# core, the one that is waited for is the one that was put aside, and a step takes several times as long.
+# Read when PyTorch is loaded. By default its threads spin while they wait for each other. When another process needs a
+# core, they wait for a thread that can't run, and a step takes several times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-# Large blocks of memory in large pages: the gradients of a whole vocabulary are asked for anew at every step, and a
-# tenth of its time would go into laying out small ones.
+# Large blocks of memory in large pages. The gradients of a whole vocabulary are allocated at every step; with small
+# pages that takes a tenth of its time.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """A linear baseline: TF-IDF and support vector machines, the neighbour a fine-tuned model has to beat.
 
-It is meant to be a strong neighbour: it sees the same texts, is fitted on the same split and, as the fine-tuned model
-does, chooses a threshold per tag on the validation split. It reads English in words and pairs of words and Chinese,
+It is meant to be a strong neighbour. It sees the same texts and is fitted on the same split. As the fine-tuned model
+does, it chooses a threshold per tag on the validation split. It reads English in words and pairs of words and Chinese,
 which has no spaces, in runs of one to three characters. Its memory is bounded: where all words and pairs don't fit,
 those of a few products only are left out.
 """

@@ -1,7 +1,7 @@
 """Makes the probabilities honest: one temperature for the categories, one curve for the tags, folded into the model.
 
-Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017): fine-tuned networks are too sure of themselves, and
-dividing the logits by one number fitted on held-out products mends most of it. The tags' logits get a factor and an
+Fine-tuned networks are overconfident. Dividing the logits by one number fitted on held-out products corrects most of it
+(Guo et al., "On Calibration of Modern Neural Networks", ICML 2017). The tags' logits get a factor and an
 offset (Platt scaling). What the n-gram table (`ngrams`) counts beside the encoder is fitted with them. All is linear
 and goes into the linear layer and the table: every engine made of the checkpoint answers calibrated probabilities.
 """

@@ -1,8 +1,8 @@
 """`training.minutes`: from what a step takes on this machine to a plan that fits.
 
-Where the time does not suffice for all that the settings ask for, the vocabulary's vectors and the lowest third of the
-layers stay as they are: a step then costs a third less, and what the base knows of words is kept. In fewer than three
-epochs little is learnt by heart, so that dropout is only a loss (docs/experiments/short-training.md).
+Where the time is too short for all that the settings ask for, the vocabulary's vectors and the lowest third of the
+layers are frozen. A step then costs a third less, and what the base knows of words is kept. In fewer than three epochs
+there is little overfitting, so dropout is only a loss (docs/experiments/short-training.md).
 """
 
 from __future__ import annotations

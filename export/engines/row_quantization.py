@@ -1,8 +1,8 @@
 """INT8 matrix products whose result for a row depends on that row alone.
 
-ONNX Runtime's dynamic quantization has one scale for a whole activation tensor: an outlier in one token makes all
-others coarser, and a text's probabilities change with the texts that happen to share its batch (by up to 0.2 on
-real products). Here every token vector x is brought to its own range first,
+ONNX Runtime's dynamic quantization has one scale for a whole activation tensor. An outlier in one token makes all
+others coarser. A text's probabilities change with the other texts of its batch, by up to 0.2 on real products. Here
+every token vector x is brought to its own range first,
 
     r = max |x|        q = round(127 · x / r) + 128, uint8        y = r · (q − 128) · Wq · s / 127
 

@@ -74,9 +74,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 class Stillness:
     """A server's processes, stopped by a signal except where they are asked for.
 
-    Some servers look for work a thousand times a second, which would be taken from those that are measured. However the
-    calling process ends, they are woken and told to end, by a shell that waits for it: what they were told while they
-    stood still may have reached a thread that doesn't heed it.
+    Some servers look for work a thousand times a second, and would take time from those that are measured. When the
+    calling process ends, however it does, a shell that waits for it wakes them and tells them to end. A signal that
+    came while they were stopped may have reached a thread that ignores it.
 
     Args:
         group: The process group that all of them belong to; its leader ends the others.

@@ -84,8 +84,8 @@ class Point:
     def parts(self) -> dict[str, float]:
         """The mean time of a request by where it went, in milliseconds.
 
-        Together they may be a little more than `mean_ms`: a request goes on to the next model when its output is handed
-        over, and what the former one does after that is still counted as its own.
+        Together they may be a little more than `mean_ms`. A request goes on to the next model when its output is handed
+        over; what the former one does after that still counts as its own.
         """
         found = {"client, network, protocol": self.outside_ms}
         for one in self.shares[1:]:

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from training.base.builtin import ENGLISH, MULTILINGUAL
 
 MINOR_SHARE = 0.05
-"""Languages that together have a smaller share of the products don't change the base: the English one is better at
-English, and what it would lose on so few products is less."""
+"""Languages that together have a smaller share of the products don't change the base. The English one is better at
+English, and loses less on so few other products."""
 UNREAD_SHARE = 0.1
-"""A base that doesn't know a larger share of a language's tokens can't read it: on the built-in catalogue's Chinese
-texts, of which it doesn't know two thirds, the English base falls 20 points behind a linear model."""
+"""A base that doesn't know a larger share of a language's tokens can't read it. The English base doesn't know
+two thirds of the built-in catalogue's Chinese tokens. It falls 20 points behind a linear model there."""
 
 
 def choose_base(languages: Mapping[str, int]) -> tuple[str, str]:

@@ -1,8 +1,8 @@
 """Heals an encoder that has lost layers: it learns to give the vectors that the whole one gives.
 
-A layer that is taken out leaves the next ones with inputs they have never seen, and with it goes much of what the
-encoder knows of words that no training product holds. A short distillation (Sanh et al., "DistilBERT", 2019) on the
-texts of the training products brings most of that back. It needs no labels.
+A removed layer leaves the next ones with inputs that they have never seen. Much of what the encoder knows of words goes
+with it, of words that no training product holds in particular. A short distillation (Sanh et al., "DistilBERT", 2019)
+on the texts of the training products brings most of that back. It needs no labels.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Most weights of a multilingual encoder are vectors of words that a shop never wr
 a text of the catalogue is cut. They don't, as long as every piece that its texts use is kept:
 
 - Unigram (XLM-R) takes the sequence of pieces with the highest sum of scores. The one it took is still there, and has
-  fewer rivals. Characters without a piece cost the lowest score of the vocabulary less a constant, so a piece with
+  fewer rivals. Characters without a piece cost the lowest score of the vocabulary less a constant. So a piece with
   that score is kept too: else unknown characters would get cheaper and might win.
 - WordPiece (BERT) takes the longest piece that fits, again and again. The longest is still there. A word that it
   can't finish is unknown as a whole; the pieces it took until then are kept, so that it ends at the same place.

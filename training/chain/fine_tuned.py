@@ -1,7 +1,7 @@
 """The first step: base and training products in, a fine-tuned model in build/fine-tuned out.
 
-The validation products choose the best of the evaluated models, but are no input of the step: another validation part
-calibrates the model anew, and is no reason to train for an hour. The facts say which part has chosen.
+The validation products choose the best of the evaluated models, but are no input of the step. Other validation
+products calibrate the model again, which is no reason to train for an hour. The facts say which products have chosen.
 """
 
 from __future__ import annotations

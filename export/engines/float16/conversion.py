@@ -1,10 +1,9 @@
 """FP32 graph → FP16 graph, operator by operator.
 
-LayerNormalization, Softmax with the mask before it, and all that comes beside or behind the encoder (pooling, head,
-n-gram table, probabilities) stay in FP32: sums over many numbers and exponentials are where 11 bits of precision and a
-largest number of 65,504 are too little. They are a small part of the work; the matrix products, which are nearly all of
-it, are in FP16. The types are in the graph itself, because TensorRT 11 takes no other instruction (strongly typed
-networks).
+LayerNormalization, Softmax with the mask before it, pooling, head, n-gram table and probabilities stay in FP32. Sums
+over many numbers and exponentials need more than 11 bits of precision and a largest number of 65,504. They are a small
+part of the work. The matrix products, nearly all of it, are in FP16. The types are in the graph itself, because
+TensorRT 11 takes no other instruction (strongly typed networks).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The FP16 graph's answers on a processor, rounded as on a GPU.
 
 ONNX Runtime has no FP16 kernels for x86 processors. It computes such a graph in float32 and drops the conversions
-between neighbouring operators, so an FP16 graph run on the CPU answers almost what the float32 graph does, whatever a
-GPU would answer: overflows don't show, and differences come out too small (docs/explanation/gpu-plans.md).
+between neighbouring operators. So an FP16 graph on the CPU answers almost what the float32 graph does. Overflows don't
+show, and differences come out too small (docs/explanation/gpu-plans.md).
 
 The emulation is the same graph in float32. A pair of casts rounds every FP16 result to FP16. ONNX Runtime keeps these
 casts because they change the number. Products are summed in float32, as tensor cores do.

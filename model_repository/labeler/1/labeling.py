@@ -1,7 +1,10 @@
 """Probabilities to the tensors that clients read: the names of the category and of the tags.
 
-Beside this file lie `heads.py` (the very file by which training and export decide), `taxonomy.json` (ids in the order
-of the probabilities, and the categories a tag may go with) and `thresholds.json` ({"tags": {id: threshold}}).
+Beside this file lie
+
+- `heads.py`, the very file by which training and export decide;
+- `taxonomy.json`, ids in the order of the probabilities, and the categories a tag may go with;
+- `thresholds.json`, {"tags": {id: threshold}}.
 """
 
 from __future__ import annotations
