@@ -69,7 +69,7 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def quick_settings(build: Path, base: Path, **training: Any) -> Settings:
+def quick_settings(build: Path, base: Path, /, **training: Any) -> Settings:
     """Settings of a quick run; keyword arguments change `training`."""
     values: dict[str, Any] = {
         "base": str(base),

@@ -21,7 +21,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from catalog.reliability import expected_calibration_error
 from serving.processes import wait_until
 from settings import Settings
-from steps import Busy, locked
+from steps import INTERRUPTED, Busy, locked
 from tests.training.conftest import SettingsMaker, make_products, write_catalog
 from training.errors import TrainingError
 from training.pipeline import Trained, train
@@ -435,3 +435,24 @@ def test_a_full_disk_is_told_in_one_sentence_and_the_same_command_goes_on(settin
     assert "Traceback" not in done.stderr
     assert not (settings.build_dir / "checkpoint").exists()
     assert run(settings).metrics["training"]["steps"] == 20
+
+
+def test_ctrl_c_and_a_path_that_can_not_be_written_are_sentences(settings_for: SettingsMaker) -> None:
+    settings = settings_for(epochs=200)
+    write_catalog(settings.build_dir / "catalog", PARTS)
+    run_directory = settings.build_dir / "training"
+    run_directory.touch()
+    refused = subprocess.run(command(settings), cwd=ROOT, env=environment(), capture_output=True, text=True)
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1].startswith(f"error: {run_directory} can't be used: ")
+
+    run_directory.unlink()
+    process = subprocess.Popen(command(settings), cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True)
+    try:
+        assert wait_until(lambda: any(run_directory.glob("checkpoint-*/trainer_state.json")), 120, pause=0.05)
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED
+    assert told.endswith("Interrupted. The same command goes on from the last saved step.\n")
+    assert "Traceback" not in told
