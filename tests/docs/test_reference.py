@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from docs.generate import REFERENCE, ROOT, commands_page, settings_page
+from export.engines.onnxruntime_int8 import MAX_CALIBRATION_LOSS, MAX_MEAN_DIFFERENCE, MAX_NEIGHBOUR_DIFFERENCE
 from product_tagger_client.bulk import BulkOptions
 from tests.docs.pages import blocks_of, prose
 
@@ -27,6 +28,13 @@ def test_the_defaults_of_tagging_files_are_those_that_the_page_names() -> None:
     options = BulkOptions(Path("in"), Path("out"))
     assert f"{options.wait:g} seconds, or `--wait SECONDS`" in page
     assert f"in flight ({options.concurrency})" in page
+
+
+def test_the_fixed_limits_of_the_parity_gate_are_those_that_the_page_names() -> None:
+    page = (ROOT / "docs" / "explanation" / "parity-gate.md").read_text(encoding="utf-8")
+    assert f"largest difference of a probability | {MAX_MEAN_DIFFERENCE:g} |" in page
+    assert f"of categories and of tags | {MAX_CALIBRATION_LOSS:g}, or" in page
+    assert f"beside other texts | {MAX_NEIGHBOUR_DIFFERENCE:g} |" in page
 
 
 @pytest.mark.parametrize("what", ["blocks", "figures", "links", "sections"])
