@@ -28,7 +28,7 @@ PARTS: dict[str, Any] = {
     "test": make_products(30, 2000),
 }
 MODEL, CHECKPOINT = "The fine-tuned model", "The checkpoint"
-FIGURES, BASELINE, REPORT = "The checkpoint's figures", "The baseline", "The report"
+FIGURES, BASELINE, REPORT = "The checkpoint's measurement", "The baseline", "The report"
 OPTIONS: dict[str, Any] = {"epochs": 1, "ngram_buckets": 64}
 MAKERS = ("make_fine_tuned", "make_finished", "make_measured", "make_compared", "make_reported")
 OUTPUTS = ("fine-tuned", "checkpoint", "measured/checkpoint", "measured/baseline", "reports/training")

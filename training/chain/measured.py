@@ -27,7 +27,7 @@ def measured_step(settings: Settings, checkpoint: Path) -> Step:
         PreparedCatalogError: A part is missing; `TaxonomyError` likewise.
     """
     return Step(
-        "The checkpoint's figures",
+        "The checkpoint's measurement",
         settings.build_dir / "measured" / "checkpoint",
         {
             "the checkpoint": content_digest(checkpoint, ANSWERING),
