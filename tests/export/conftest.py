@@ -235,6 +235,13 @@ def exported(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 
 @pytest.fixture
+def place_with_graph(exported: Place, tmp_path: Path) -> Place:
+    """A build directory of one test's own whose float32 graph is made, and nothing else."""
+    shutil.copytree(exported.build, tmp_path / "build", ignore=shutil.ignore_patterns("releases", "engines"))
+    return Place(tmp_path / "build")
+
+
+@pytest.fixture
 def place_with_release(exported: Place, tmp_path: Path) -> Place:
     """A build directory with a release of one test's own."""
     shutil.copytree(exported.build, tmp_path / "build", symlinks=True)

@@ -141,9 +141,9 @@ def test_what_training_adds_to_a_published_checkpoint_makes_nothing_again(place_
     assert export(place_with_release.settings()).up_to_date
 
 
-def test_a_checkpoint_that_is_not_yet_measured_is_exported(place: Place) -> None:
-    (place.checkpoint / "metrics.json").unlink()
-    assert export(place.settings()).release.metrics == {}
+def test_a_checkpoint_that_is_not_yet_measured_is_exported(place_with_graph: Place) -> None:
+    (place_with_graph.checkpoint / "metrics.json").unlink()
+    assert export(place_with_graph.settings()).release.metrics == {}
 
 
 def test_a_release_whose_files_were_changed_is_made_again(
@@ -208,14 +208,14 @@ def upside_down(monkeypatch: pytest.MonkeyPatch, *variants: str) -> None:
     ids=["values", "blocks"],
 )
 def test_the_next_variant_is_taken_where_the_faster_ones_fail(
-    place: Place, monkeypatch: pytest.MonkeyPatch, spoilt: tuple[str, ...], taken: str
+    place_with_graph: Place, monkeypatch: pytest.MonkeyPatch, spoilt: tuple[str, ...], taken: str
 ) -> None:
     upside_down(monkeypatch, *spoilt)
-    manifest = export(place.settings()).release.manifest
+    manifest = export(place_with_graph.settings()).release.manifest
     assert manifest["engine"]["variant"] == taken
     assert [graph["passed"] for graph in manifest["parity"]["graphs"]] == [True, *(False for _ in spoilt), True]
     assert manifest["engine"]["int8_products"] > 0
-    assert f"So INT8 ONNX, {taken} is taken" in (place.build / "reports" / "parity.txt").read_text()
+    assert f"So INT8 ONNX, {taken} is taken" in (place_with_graph.build / "reports" / "parity.txt").read_text()
 
 
 def test_an_export_fails_where_every_variant_does(place_with_release: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,11 +226,11 @@ def test_an_export_fails_where_every_variant_does(place_with_release: Place, mon
     assert place_with_release.files() == before
 
 
-def test_a_failing_gate_without_a_release_leaves_none(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_gate_without_a_release_leaves_none(place_with_graph: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate, "GRAPH_LIMITS", Limits(max_difference=1e-12))
     with pytest.raises(ExportError, match="no release stays current"):
-        export(place.settings())
-    assert not place.releases.exists()
+        export(place_with_graph.settings())
+    assert not place_with_graph.releases.exists()
 
 
 def test_a_release_that_was_put_in_place_but_not_made_current_becomes_so(place_with_release: Place) -> None:
@@ -266,11 +266,11 @@ def test_a_missing_catalogue_says_what_to_run(place: Place) -> None:
         export(place.settings())
 
 
-def test_a_category_the_checkpoint_does_not_know_says_so(place: Place) -> None:
-    path = place.catalog / "test.jsonl"
+def test_a_category_the_checkpoint_does_not_know_says_so(place_with_graph: Place) -> None:
+    path = place_with_graph.catalog / "test.jsonl"
     path.write_text(path.read_text().replace('"food"', '"drinks"'))
     with pytest.raises(ExportError, match=r"has the category 'drinks', which the taxonomy does not list"):
-        export(place.settings())
+        export(place_with_graph.settings())
 
 
 def test_an_unknown_target_is_refused_with_those_there_are(place: Place) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from export.errors import ExportError, Incomplete
 from export.held_out import Scorer
 from export.onnx_scorer import open_scorer
 from export.pipeline import export
-from serving.releases import current_release
+from serving.releases import Release, current_release
 from tests.export.conftest import MAX_LENGTH, Place
 
 GPU = Gpu(name="NVIDIA Test", compute_capability="9.9", driver="999.1", cuda="13.0")
@@ -43,9 +44,8 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tensorrt, "find_tensorrt", lambda: None)
 
 
-@pytest.fixture
-def with_gpu(monkeypatch: pytest.MonkeyPatch, verifier: TensorRT, no_gpu: None) -> list[tuple[int, ...]]:
-    """A GPU and TensorRT, as described above; the shapes that the plan was asked for."""
+def stand_in_for_gpu(patch: pytest.MonkeyPatch, verifier: TensorRT) -> list[tuple[int, ...]]:
+    """Puts a GPU and TensorRT in place, as described above; returns the shapes that the plan is asked for."""
     shapes: list[tuple[int, ...]] = []
 
     class Runner:
@@ -63,35 +63,70 @@ def with_gpu(monkeypatch: pytest.MonkeyPatch, verifier: TensorRT, no_gpu: None) 
         def facts(self) -> Mapping[str, Any]:
             return {"compiled_layers": 7, "device_memory_bytes": [1_000_000] * len(self._lengths)}
 
-    monkeypatch.setattr(tensorrt, "find_gpu", lambda: GPU)
-    monkeypatch.setattr(tensorrt, "find_tensorrt", lambda: verifier)
-    monkeypatch.setattr(runtime, "PlanRunner", Runner)
+    patch.setattr(tensorrt, "find_gpu", lambda: GPU)
+    patch.setattr(tensorrt, "find_tensorrt", lambda: verifier)
+    patch.setattr(runtime, "PlanRunner", Runner)
     return shapes
 
 
+@pytest.fixture
+def with_gpu(monkeypatch: pytest.MonkeyPatch, verifier: TensorRT, no_gpu: None) -> list[tuple[int, ...]]:
+    """A GPU and TensorRT for one test; the shapes that the plan was asked for."""
+    return stand_in_for_gpu(monkeypatch, verifier)
+
+
+@dataclasses.dataclass(frozen=True)
+class Planned:
+    """A build directory with a release for GPUs; nobody may change it. `shapes` are those its plan was asked for."""
+
+    place: Place
+    release: Release
+    shapes: list[tuple[int, ...]]
+
+
+@pytest.fixture(scope="module")
+def planned(exported: Place, verifier: TensorRT, tmp_path_factory: pytest.TempPathFactory) -> Planned:
+    """Made once, beside the release for CPUs."""
+    place = Place(tmp_path_factory.mktemp("planned") / "build")
+    shutil.copytree(exported.build, place.build, symlinks=True)
+    with pytest.MonkeyPatch.context() as patch:
+        shapes = stand_in_for_gpu(patch, verifier)
+        patch.setenv("PRODUCT_TAGGER_IMAGE", "product-tagger:test")
+        return Planned(place, export(place.settings(), "gpu").release, shapes)
+
+
+@pytest.fixture
+def place_with_plan(planned: Planned, with_gpu: list[tuple[int, ...]], tmp_path: Path) -> Place:
+    """The same for one test, with a GPU."""
+    shutil.copytree(planned.place.build, tmp_path / "build", symlinks=True)
+    return Place(tmp_path / "build")
+
+
 def test_a_machine_without_a_gpu_does_all_it_can_and_ends_in_one_sentence_about_what_is_missing(
-    place: Place, capsys: pytest.CaptureFixture[str]
+    place_with_graph: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--set", f"build_dir={place.build}", "--target", "gpu"]) == INCOMPLETE
+    assert main(["--set", f"build_dir={place_with_graph.build}", "--target", "gpu"]) == INCOMPLETE
     assert capsys.readouterr().out == (
         "No release was made, because this machine has no NVIDIA GPU and no TensorRT, and a plan is built where it "
         "is served: run `make export TARGET=gpu` on a machine with an NVIDIA GPU, Docker and the NVIDIA Container "
         "Toolkit.\n"
     )
-    parity = json.loads((place.build / "reports" / "parity.json").read_text())
+    parity = json.loads((place_with_graph.build / "reports" / "parity.json").read_text())
     assert [graph["graph"] for graph in parity["graphs"]] == ["FP32 ONNX", "FP16 ONNX, direct"] and parity["passed"]
     assert 0 < parity["graphs"][1]["max_difference"] <= 5e-3
-    verification = json.loads((place.build / "engines" / "gpu" / "verification.json").read_text())
+    verification = json.loads((place_with_graph.build / "engines" / "gpu" / "verification.json").read_text())
     assert [profile["length"] for profile in verification["profiles"]] == [16, MAX_LENGTH]
-    assert not place.releases.exists() and place.leftovers() == []
+    assert not place_with_graph.releases.exists() and place_with_graph.leftovers() == []
 
 
-def test_what_was_made_without_a_gpu_is_not_made_again(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_was_made_without_a_gpu_is_not_made_again(
+    place_with_graph: Place, caplog: pytest.LogCaptureFixture
+) -> None:
     for _ in range(2):
         caplog.clear()
         caplog.set_level("INFO")
         with pytest.raises(Incomplete):
-            export(place.settings(), "gpu")
+            export(place_with_graph.settings(), "gpu")
     assert "The ONNX graph in float32 is up to date" in caplog.text
     assert "The graph FP16 ONNX, direct is up to date" in caplog.text
     assert "The FP16 graph compiles" in caplog.text
@@ -105,18 +140,17 @@ def test_the_release_for_the_cpu_stays_current_and_as_it_was(place_with_release:
 
 
 def test_without_the_wheel_that_verifies_the_rest_is_done_and_said(
-    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    place_with_graph: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(tensorrt, "find_verifier", lambda: None)
     with pytest.raises(Incomplete):
-        export(place.settings(), "gpu")
+        export(place_with_graph.settings(), "gpu")
     assert "Whether the FP16 graph compiles was not tried" in caplog.text
 
 
-def test_a_plan_becomes_a_release_that_serving_can_read(place: Place, with_gpu: list[tuple[int, ...]]) -> None:
-    made = export(place.settings(), "gpu")
-    release = current_release(place.releases)
-    assert release.id == made.release.id and "-gpu-" in release.id and release.target == "gpu"
+def test_a_plan_becomes_a_release_that_serving_can_read(planned: Planned) -> None:
+    release = current_release(planned.place.releases)
+    assert release == planned.release and "-gpu-" in release.id and release.target == "gpu"
     assert (release.repository / "classifier" / "1" / "model.plan").stat().st_size > 1_000_000
     assert not list(release.repository.rglob("*.onnx")) and not (release.repository / "classifier" / "configs").exists()
     assert {path.name for path in release.repository.iterdir()} == {
@@ -127,15 +161,12 @@ def test_a_plan_becomes_a_release_that_serving_can_read(place: Place, with_gpu: 
     assert [step.model_name for step in steps] == ["tokenizer", "classifier", "labeler"]
     tokenizer = json.loads((release.repository / "tokenizer" / "1" / "tokenizer_settings.json").read_text())
     assert tokenizer == {"max_length": MAX_LENGTH, "pad_token_id": 0, "length_buckets": [16, MAX_LENGTH]}
-    assert {shape[1] for shape in with_gpu} == {16, MAX_LENGTH}
-    assert place.leftovers() == []
+    assert {shape[1] for shape in planned.shapes} == {16, MAX_LENGTH}
+    assert planned.place.leftovers() == []
 
 
-def test_the_manifest_tells_what_the_plan_was_built_with_and_for(
-    place: Place, with_gpu: list[tuple[int, ...]], verifier: TensorRT, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PRODUCT_TAGGER_IMAGE", "product-tagger:test")
-    engine = export(place.settings(), "gpu").release.manifest["engine"]
+def test_the_manifest_tells_what_the_plan_was_built_with_and_for(planned: Planned, verifier: TensorRT) -> None:
+    engine = planned.release.manifest["engine"]
     assert (engine["name"], engine["variant"], engine["file"]) == ("TensorRT FP16", "direct", "model.plan")
     assert (engine["tensorrt"], engine["gpu"], engine["compute_capability"]) == (verifier.__version__, GPU.name, "9.9")
     assert (engine["driver"], engine["cuda"], engine["image"]) == ("999.1", "13.0", "product-tagger:test")
@@ -145,11 +176,11 @@ def test_the_manifest_tells_what_the_plan_was_built_with_and_for(
     }  # fmt: skip
 
 
-def test_the_configuration_agrees_with_the_graph_and_the_plan(place: Place, with_gpu: list[tuple[int, ...]]) -> None:
-    release = export(place.settings(), "gpu").release
+def test_the_configuration_agrees_with_the_graph_and_the_plan(planned: Planned) -> None:
+    release, build = planned.release, planned.place.build
     text = (release.repository / "classifier" / "config.pbtxt").read_text()
     config = text_format.Parse(text, model_config_pb2.ModelConfig())
-    graph = onnx.load(str(place.build / "engines" / "gpu" / "direct" / "model.onnx")).graph
+    graph = onnx.load(str(build / "engines" / "gpu" / "direct" / "model.onnx")).graph
     types = {onnx.TensorProto.INT64: model_config_pb2.TYPE_INT64, onnx.TensorProto.FLOAT: model_config_pb2.TYPE_FP32}
     for own, other in ((config.input, graph.input), (config.output, graph.output)):
         assert {tensor.name: (tensor.data_type, list(tensor.dims)) for tensor in own} == {
@@ -169,8 +200,8 @@ def test_the_configuration_agrees_with_the_graph_and_the_plan(place: Place, with
         assert spec.input["input_ids"].dim[0] in {profile["length"] for profile in profiles}
 
 
-def test_the_plan_itself_is_compared_with_the_checkpoint(place: Place, with_gpu: list[tuple[int, ...]]) -> None:
-    graphs = export(place.settings(), "gpu").release.manifest["parity"]["graphs"]
+def test_the_plan_itself_is_compared_with_the_checkpoint(planned: Planned) -> None:
+    graphs = planned.release.manifest["parity"]["graphs"]
     assert [graph["graph"] for graph in graphs] == ["FP32 ONNX", "FP16 ONNX, direct", "TensorRT FP16"]
     assert all(graph["passed"] for graph in graphs)
 
@@ -189,14 +220,13 @@ def test_a_plan_that_answers_otherwise_is_not_released(
 
 
 def test_a_second_export_finds_the_plan_and_another_gpu_makes_it_again(
-    place: Place, with_gpu: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    place_with_plan: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    export(place.settings(), "gpu")
     monkeypatch.setattr(tensorrt, "find_gpu", lambda: dataclasses.replace(GPU, driver="999.2"))
-    assert export(place.settings(), "gpu").up_to_date  # a newer driver runs the same plan
+    assert export(place_with_plan.settings(), "gpu").up_to_date  # a newer driver runs the same plan
     monkeypatch.setattr(tensorrt, "find_gpu", lambda: Gpu("NVIDIA Other", "8.0", "999.1", "13.0"))
     caplog.set_level("INFO")
-    made = export(place.settings(), "gpu")
+    made = export(place_with_plan.settings(), "gpu")
     assert not made.up_to_date and made.release.manifest["engine"]["gpu"] == "NVIDIA Other"
     assert "The release is made, because TensorRT or the GPU (gpu, compute_capability) changed since" in caplog.text
 
@@ -222,7 +252,7 @@ def tensorrt_scorer(place: Place) -> Scorer:
 
 
 def test_autocast_is_tried_where_the_direct_way_fails(
-    place: Place, with_gpu: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
+    place_with_graph: Place, with_gpu: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def spoilt(graph: Path, path: Path) -> None:
         model = onnx.load(str(graph))
@@ -232,24 +262,22 @@ def test_autocast_is_tried_where_the_direct_way_fails(
         onnx.save(model, str(path))
 
     monkeypatch.setattr(float16, "convert_direct", spoilt)
-    engine = export(place.settings(), "gpu").release.manifest["engine"]
+    engine = export(place_with_graph.settings(), "gpu").release.manifest["engine"]
     assert engine["variant"] == "autocast"
 
 
-def test_autocast_by_itself_says_what_to_install(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_autocast_by_itself_says_what_to_install(place_with_graph: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("export.engines.float16.autocast.PACKAGE", "not_installed_modelopt")
     with pytest.raises(ExportError, match=r"Model Optimizer is not installed.*\[autocast\]"):
-        export(place.settings(tensorrt={"precision": "autocast"}), "gpu")
+        export(place_with_graph.settings(tensorrt={"precision": "autocast"}), "gpu")
 
 
-def test_changed_buckets_make_another_plan(place: Place, with_gpu: list[tuple[int, ...]]) -> None:
-    export(place.settings(), "gpu")
-    made = export(place.settings(tensorrt={"length_buckets": [8, 24]}), "gpu")
+def test_changed_buckets_make_another_plan(place_with_plan: Place) -> None:
+    made = export(place_with_plan.settings(tensorrt={"length_buckets": [8, 24]}), "gpu")
     assert [profile["length"] for profile in made.release.manifest["engine"]["profiles"]] == [8, 24, MAX_LENGTH]
 
 
-def test_both_targets_lie_beside_each_other(place_with_release: Place, with_gpu: list[tuple[int, ...]]) -> None:
-    export(place_with_release.settings(), "gpu")
-    assert "-gpu-" in current_release(place_with_release.releases).id
-    found = export(place_with_release.settings(), "cpu")
-    assert found.up_to_date and "-cpu-" in current_release(place_with_release.releases).id
+def test_both_targets_lie_beside_each_other(place_with_plan: Place) -> None:
+    assert "-gpu-" in current_release(place_with_plan.releases).id
+    found = export(place_with_plan.settings(), "cpu")
+    assert found.up_to_date and "-cpu-" in current_release(place_with_plan.releases).id
