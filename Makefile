@@ -102,7 +102,7 @@ perf: $(ready) ## where a request's time goes, by NVIDIA's perf_analyzer over bo
 	@$(python) -m loadtest.perf $(options) $(OPTIONS)
 
 test: lint ## lint, type check and all tests
-	@$(python) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(TESTS)
+	@$(python) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 lint: $(ready) ## ruff and mypy
 	@$(python) -m ruff check .

@@ -23,17 +23,10 @@ LONGEST_FIRST = ("e2e", "docs", "loadtest", "training", "export", "serving")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps the tests of a file together in one process, and those of one model in tests/e2e, with what they share."""
+    """Puts the folders whose tests take longest first; pytest-xdist then keeps the tests of a file in one process."""
 
     def place(item: pytest.Item) -> int:
         folder = item.path.relative_to(TESTS).parts[0]
         return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
 
     items.sort(key=place)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-
-
-def _group(item: pytest.Item) -> str:
-    names = item.path.relative_to(TESTS)
-    return "pipeline" if "pipeline" in getattr(item, "fixturenames", ()) else names.as_posix()
