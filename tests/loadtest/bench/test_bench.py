@@ -113,7 +113,8 @@ def told(build: Path, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_a_release_of_another_checkpoint_is_refused(build: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (build / "checkpoint" / "README.md").write_text("another")
+    thresholds = build / "checkpoint" / "thresholds.json"
+    thresholds.write_text(thresholds.read_text() + "\n")
     release = current_release(build / "releases").id
     assert f"The release {release} was made of another checkpoint than {build}" in told(build, capsys)
 
