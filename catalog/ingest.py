@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from catalog.cleaning import clean_text
 from catalog.language import detect_language
 from catalog.prepared import SPLITS
-from catalog.readers import Reject, read_products
-from catalog.record import Product
+from catalog.readers import read_products
 from catalog.splits import HASHES, signatures
 from catalog.taxonomy import Taxonomy, hint, label_id
+from product_tagger_files import Product, Reject
 
 logger = logging.getLogger(__name__)
 

@@ -30,9 +30,3 @@ def detect_language(text: str) -> str:
     if not han:
         return "en"
     return "zh" if han >= ZH_SHARE * len(_LETTER.findall(text)) else "en"
-
-
-def normalize_language(code: str | None) -> str | None:
-    """Reduces a language code to its first part: `zh-CN` → `zh`, `EN_us` → `en`; None for an empty one."""
-    short = re.split(r"[-_\s]", code.strip().lower(), maxsplit=1)[0] if code else ""
-    return short or None

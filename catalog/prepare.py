@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 from catalog.ingest import Ingest, read_minima, write_reject
 from catalog.prepared import SPLITS
-from catalog.readers import CatalogError, Reject
+from catalog.readers import CatalogError
 from catalog.sources import Source, find_source
 from catalog.splits import TEST, TRAIN, VALIDATION, assign_parts, crossing_rows, near_duplicate_groups, scrambled
 from catalog.taxonomy import Taxonomy
 from catalog.weights import behaviour_weights
+from product_tagger_files import Reject
 from settings.schema import CatalogSettings, Settings
 from steps import Step, code_digest, file_digest
 

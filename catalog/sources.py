@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.prepared import SPLITS
-from catalog.readers import EXTENSIONS, CatalogError, file_format
+from catalog.readers import CatalogError, file_format
+from product_tagger_files import EXTENSIONS
 from steps import Step, code_digest, directory_digest
 
 DEMO = "demo"

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import catalog.prepared
-from catalog.readers import Reject, read_products
+from catalog.readers import read_products
 from loadtest.errors import LoadtestError
+from product_tagger_files import Reject
 from settings import Settings
 
 TEXTS = 4000

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+CLIENT = "client"
+"""The folder of the packages that are installed for a client; the stages share `product_tagger_files` with it."""
 NO_CODE = ("settings", "steps")
 """Packages that never count as code of a step: the values of settings are inputs themselves, and steps make nothing."""
 
@@ -115,8 +117,8 @@ def _imported(tree: ast.Module) -> Iterator[str]:
 
 
 def _module_file(name: str, root: Path) -> Path | None:
-    path = root.joinpath(*name.split("."))
-    candidates = (path / "__init__.py", path.with_name(f"{path.name}.py"))
+    paths = [folder.joinpath(*name.split(".")) for folder in (root, root / CLIENT)]
+    candidates = (file for path in paths for file in (path / "__init__.py", path.with_name(f"{path.name}.py")))
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 

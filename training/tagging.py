@@ -16,7 +16,8 @@ from catalog.cleaning import clean_text
 from catalog.heads import CATEGORY, TAG, DecisionRule
 from catalog.language import detect_language
 from catalog.prepared import Example
-from catalog.readers import Reject, read_products
+from catalog.readers import read_products
+from product_tagger_files import Reject
 from training.answers import answers_of
 from training.checkpoint import Checkpoint, read_checkpoint
 from training.errors import TrainingError

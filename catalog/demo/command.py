@@ -13,7 +13,7 @@ from catalog.cleaning import clean_text
 from catalog.demo import write_demo
 from catalog.demo.vocabulary import load_vocabulary
 from catalog.prepared import Example
-from catalog.record import raw_text
+from product_tagger_files import raw_text
 
 SPLITS = ("train", "validation", "test")
 

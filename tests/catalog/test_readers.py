@@ -13,8 +13,8 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from catalog.readers import CatalogError, Reject, read_products
-from catalog.record import Product
+from catalog.readers import CatalogError, read_products
+from product_tagger_files import Product, Reject
 
 FULL: dict[str, Any] = {
     "id": "sku-1",

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalog.language import detect_language, normalize_language
+from catalog.language import detect_language
 from catalog.prepared import PreparedCatalogError, read_split
-from catalog.record import Product
 from catalog.weights import MAX_WEIGHT, MIN_WEIGHT, behaviour_weights
+from product_tagger_files import Product
+from product_tagger_files.fields import normalize_language
 
 
 def test_the_raw_text_is_title_description_and_one_line_per_attribute() -> None:

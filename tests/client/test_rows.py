@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from catalog.readers import Reject, read_products
+from catalog.readers import read_products
 from product_tagger_client.bulk.reading import count_rows, read_rows
+from product_tagger_files import Reject
 
 ROWS: list[dict[str, Any]] = [
     {"id": "plain", "title": "Cotton dress", "description": "For summer"},

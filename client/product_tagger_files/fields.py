@@ -8,24 +8,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from catalog.language import normalize_language
-from catalog.record import Product
+from product_tagger_files.errors import RowError
+from product_tagger_files.record import Product
 
 FIELDS = ("id", "lang", "title", "description", "attributes", "category", "tags", "views", "clicks", "purchases")
 
 _TAG_SEPARATOR = re.compile(r"[,;|，；、]")
 _PAIR_SEPARATOR = re.compile(r"[;|\n；]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-class RowError(Exception):
-    """A row can't be used."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        """Keeps a short phrase to count by, and the sentence for this row."""
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
 
 
 def product_from_row(row: Mapping[str, Any], *, default_id: str, require_category: bool) -> Product:
@@ -144,6 +134,12 @@ def _json(value: str, field: str) -> Any:
         return json.loads(value)
     except ValueError as error:
         raise RowError(f"{field} is broken JSON", f"{field} is not JSON: {error}") from None
+
+
+def normalize_language(code: str | None) -> str | None:
+    """Reduces a language code to its first part: `zh-CN` → `zh`, `EN_us` → `en`; None for an empty one."""
+    short = re.split(r"[-_\s]", code.strip().lower(), maxsplit=1)[0] if code else ""
+    return short or None
 
 
 def _shown(value: Any) -> str:
