@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 from settings.section import Port, Section, Seed, Share
 
 PRODUCT_FIELDS = (
-    "id", "lang", "title", "description", "attributes", "category", "tags", "views", "clicks", "purchases",
+    "id", "group", "lang", "title", "description", "attributes", "category", "tags", "views", "clicks", "purchases",
 )  # fmt: skip
 
 

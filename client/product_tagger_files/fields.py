@@ -11,7 +11,9 @@ from typing import Any
 from product_tagger_files.errors import RowError
 from product_tagger_files.record import Product
 
-FIELDS = ("id", "lang", "title", "description", "attributes", "category", "tags", "views", "clicks", "purchases")
+FIELDS = (
+    "id", "group", "lang", "title", "description", "attributes", "category", "tags", "views", "clicks", "purchases",
+)  # fmt: skip
 
 _TAG_SEPARATOR = re.compile(r"[,;|，；、]")
 _PAIR_SEPARATOR = re.compile(r"[;|\n；]")
@@ -41,6 +43,7 @@ def product_from_row(row: Mapping[str, Any], *, default_id: str, require_categor
         raise RowError("no category", "the category is empty")
     return Product(
         id=_label(_text(row, "id"), "id") or default_id,
+        group=_label(_text(row, "group"), "group") or None,
         lang=normalize_language(_text(row, "lang")),
         title=title,
         description=description,

@@ -12,6 +12,7 @@ class Product:
 
     Attributes:
         id: Unique within the catalogue.
+        group: Names the parent product that variants (colour, size) share; None where the row does not say.
         lang: `en` or `zh`; None where the row does not say.
         title: May be empty when the description isn't.
         description: May be empty when the title isn't.
@@ -22,6 +23,7 @@ class Product:
     """
 
     id: str
+    group: str | None = None
     lang: str | None = None
     title: str = ""
     description: str = ""

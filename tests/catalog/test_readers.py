@@ -18,6 +18,7 @@ from product_tagger_files import Product, Reject
 
 FULL: dict[str, Any] = {
     "id": "sku-1",
+    "group": 7001,
     "lang": "zh-CN",
     "title": "连衣裙",
     "description": "夏季",
@@ -29,7 +30,17 @@ FULL: dict[str, Any] = {
     "purchases": 3,
 }
 EXPECTED = Product(
-    "sku-1", "zh", "连衣裙", "夏季", {"材质": "棉", "size": "S, M"}, "apparel", ("dress", "summer"), 120.0, 14.0, 3.0
+    "sku-1",
+    "7001",
+    "zh",
+    "连衣裙",
+    "夏季",
+    {"材质": "棉", "size": "S, M"},
+    "apparel",
+    ("dress", "summer"),
+    120.0,
+    14.0,
+    3.0,
 )
 
 
