@@ -11,7 +11,7 @@ import json
 import logging
 from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.cleaning import clean_text
-from catalog.language import detect_language
+from catalog.language import detect_language, name_language
 from catalog.prepared import SPLITS
 from catalog.readers import read_products
+from catalog.spelling import clean_name, hint, label_id
 from catalog.splits import HASHES, signatures
-from catalog.taxonomy import Taxonomy, hint, label_id
+from catalog.taxonomy import Taxonomy
 from product_tagger_files import Product, Reject
 
 logger = logging.getLogger(__name__)
@@ -44,27 +45,46 @@ class Labels:
 
     Attributes:
         ids: Number → label id.
-        spellings: Label id → how the catalogue wrote it first.
     """
 
     def __init__(self) -> None:
         """Starts without any label."""
         self.ids: list[str] = []
-        self.spellings: dict[str, str] = {}
         self._numbers: dict[str, int] = {}
-        self._words: dict[str, int] = {}
+        self._words: dict[str, int | None] = {}
+        self._uses: Counter[str] = Counter()
 
-    def number(self, word: str, label: str | None = None) -> int:
-        """Returns a word's number; `label` is its id where a taxonomy gives it."""
-        known = self._words.get(word)
-        if known is None:
-            label = label or label_id(word)
-            known = self._numbers.setdefault(label, len(self.ids))
-            if known == len(self.ids):
-                self.ids.append(label)
-                self.spellings[label] = word
-            self._words[word] = known
-        return known
+    def number(self, word: str, label: str | None = None) -> int | None:
+        """Returns a word's number, or None where nothing of the word can be seen.
+
+        Args:
+            word: As the catalogue writes it.
+            label: Its id where a taxonomy gives it.
+        """
+        if word not in self._words:
+            self._words[word] = self._number_of(label or label_id(word))
+        self._uses[word] += 1
+        return self._words[word]
+
+    def _number_of(self, label: str) -> int | None:
+        if not label:
+            return None
+        number = self._numbers.setdefault(label, len(self.ids))
+        if number == len(self.ids):
+            self.ids.append(label)
+        return number
+
+    @property
+    def spellings(self) -> dict[str, str]:
+        """Label id → how the catalogue mostly writes it; of equally frequent spellings the first."""
+        uses: Counter[tuple[int, str]] = Counter()
+        for word, number in self._words.items():
+            if number is not None:
+                uses[number, clean_name(word)] += self._uses[word]
+        spellings: dict[str, str] = {}
+        for (number, name), _ in uses.most_common():
+            spellings.setdefault(self.ids[number], name)
+        return spellings
 
 
 class Ingest:
@@ -134,11 +154,14 @@ class Ingest:
         text = clean_text(product.raw_text)
         if not text:
             return _rejected(product, file, line, "no text is left after cleaning", "nothing but clutter in the text")
+        category_number = self.categories.number(category, label)
+        if category_number is None:
+            return _rejected(product, file, line, "no category", f"nothing can be seen of the category {category!a}")
         self._seen.add(key)
         self._ids.append(key)
         self._parts.append(part)
         self._lines.append(line)
-        self._category_numbers.append(self.categories.number(category, label))
+        self._category_numbers.append(category_number)
         language = product.lang or detect_language(text)
         if language not in self.languages:
             self.languages.append(language)
@@ -166,7 +189,9 @@ class Ingest:
                 if label is None:
                     self.unknown_tags[tag] += 1
                     continue
-            numbers.append(self.tags.number(tag, label))
+            number = self.tags.number(tag, label)
+            if number is not None:
+                numbers.append(number)
         unique = list(dict.fromkeys(numbers))[:65535]
         self._tag_numbers.extend(unique)
         self._tag_counts.append(len(unique))
@@ -211,6 +236,17 @@ class Ingest:
         return np.array(self._language_numbers, dtype=np.int64)
 
     @property
+    def category_names(self) -> dict[str, dict[str, str]]:
+        """Category id → language → the catalogue's own name for it."""
+        return _names(self.categories, self.category_numbers, self.language_numbers, self.languages)
+
+    @property
+    def tag_names(self) -> dict[str, dict[str, str]]:
+        """Tag id → language → the catalogue's own name for it."""
+        numbers, starts = self.tag_numbers
+        return _names(self.tags, numbers, np.repeat(self.language_numbers, np.diff(starts)), self.languages)
+
+    @property
     def behaviour(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         """Views, clicks and purchases, [N] each; NaN where unknown."""
         return (
@@ -224,6 +260,25 @@ class Ingest:
         """Indices into `tags.ids` of all products one after the other, and [N + 1] where each product's start."""
         counts = np.array(self._tag_counts, dtype=np.int64)
         return np.array(self._tag_numbers, dtype=np.int64), np.concatenate(([0], np.cumsum(counts)))
+
+
+def _names(
+    labels: Labels, numbers: NDArray[np.int64], spoken: NDArray[np.int64], languages: Sequence[str]
+) -> dict[str, dict[str, str]]:
+    """What labels are called, each in the language of the products that carry it.
+
+    Args:
+        labels: The categories or tags.
+        numbers: [K] indices into `labels.ids`, one for each label that a product carries.
+        spoken: [K] indices into `languages` of these products.
+        languages: Language codes.
+    """
+    pairs, counts = np.unique(numbers * len(languages) + spoken, return_counts=True)
+    by_label: dict[str, list[str]] = {}
+    for pair in pairs[np.argsort(-counts, kind="stable")].tolist():
+        number, language = divmod(pair, len(languages))
+        by_label.setdefault(labels.ids[number], []).append(languages[language])
+    return {label: {name_language(name, by_label.get(label, ())): name} for label, name in labels.spellings.items()}
 
 
 def read_minima(path: Path) -> NDArray[np.uint32]:

@@ -18,6 +18,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.derivation import derive_taxonomy
 from catalog.ingest import Ingest, read_minima, write_reject
 from catalog.prepared import SPLITS
 from catalog.readers import CatalogError
@@ -141,11 +142,12 @@ def _prepare_into(
         _write_left_out(rejects, ingest, source, left_out)
     in_train = parts == TRAIN
     tag_counts = _tag_counts(ingest, in_train)
-    taxonomy = given or Taxonomy.derive(
+    taxonomy = given or derive_taxonomy(
         (ingest.categories.ids[number] for number in np.unique(ingest.category_numbers[in_train])),
         tag_counts,
         min_tag_products=options.min_tag_products,
-        spellings={**ingest.tags.spellings, **ingest.categories.spellings},
+        category_names=ingest.category_names,
+        tag_names=ingest.tag_names,
     )
     weights = behaviour_weights(*ingest.behaviour)
     counts = _write_splits(directory, spool, ingest, parts, weights, taxonomy)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-import re
-import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +14,8 @@ from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from catalog.heads import Labelled, Layout, Targets, UnknownLabel
+from catalog.language import name_language
+from catalog.spelling import fold, hint
 from steps import ProductTaggerError
 
 
@@ -27,7 +26,7 @@ class TaxonomyError(ProductTaggerError):
 def _display_names(names: Any) -> Any:
     """A single display name stands for one in its own language."""
     if isinstance(names, str) and names:
-        return {_language(names): names}
+        return {name_language(names): names}
     return {str(language): str(name) for language, name in names.items()} if isinstance(names, Mapping) else names or {}
 
 
@@ -171,51 +170,6 @@ class Taxonomy:
         """
         return _read(path, yaml.safe_load)
 
-    @classmethod
-    def derive(
-        cls,
-        categories: Iterable[str],
-        tag_counts: Mapping[str, int],
-        *,
-        min_tag_products: int = 1,
-        spellings: Mapping[str, str] | None = None,
-    ) -> Taxonomy:
-        """Makes a taxonomy from what a training catalogue carries.
-
-        Args:
-            categories: The category ids that occur (see `label_id`); those of the default taxonomy bring its names.
-            tag_counts: Tag id → number of training products that carry it.
-            min_tag_products: A tag that fewer products carry is left out.
-            spellings: Id → the catalogue's own spelling, the display name.
-
-        Returns:
-            Categories in alphabetical order, tags likewise, so that the same catalogue gives the same model outputs.
-        """
-        defaults = {label.id: label for label in DEFAULT_TAXONOMY.categories}
-        spellings = spellings or {}
-        tags = sorted(tag for tag, count in tag_counts.items() if count >= min_tag_products)
-        return cls(
-            tuple(defaults.get(name) or _named(name, spellings) for name in sorted(set(categories))),
-            tuple(_named(name, spellings) for name in tags),
-        )
-
-
-def fold(word: str) -> str:
-    """Brings a label's spellings together: width, case, and what separates its words don't count."""
-    return re.sub(r"[\s_-]+", "-", unicodedata.normalize("NFKC", word).strip().casefold())
-
-
-def label_id(word: str) -> str:
-    """Makes an id of a shop's own word for a category or tag: `Car Parts` → `car-parts`, `材质:纯棉` as it is."""
-    return fold(word)
-
-
-def hint(word: str, known: Iterable[str]) -> str:
-    """Returns `; did you mean 'x'?` for the nearest known word, or nothing when none is near."""
-    words = list(known)
-    near = difflib.get_close_matches(fold(word), words, n=1, cutoff=0.6)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
 
 def _index(labels: Sequence[Label], kind: str) -> dict[str, str]:
     index: dict[str, str] = {}
@@ -234,20 +188,11 @@ def _index(labels: Sequence[Label], kind: str) -> dict[str, str]:
     return index
 
 
-def _named(name: str, spellings: Mapping[str, str]) -> Label:
-    spelling = spellings.get(name, name)
-    return Label(name, {_language(spelling): spelling})
-
-
 def _to_dict(label: Label) -> dict[str, Any]:
     data: dict[str, Any] = {"id": label.id, "names": dict(label.names), "synonyms": list(label.synonyms)}
     if label.categories:
         data["categories"] = list(label.categories)
     return data
-
-
-def _language(name: str) -> str:
-    return "en" if name.isascii() else "zh"
 
 
 def _read(path: Path, parse: Callable[[str], Any]) -> Taxonomy:
@@ -293,19 +238,3 @@ def _sentence(error: Any, data: Any) -> str:
     if key == "names":
         return f"{where}: `names` must be a mapping such as {{en: Dress, zh: 连衣裙}}, not {entry[key]!r}"
     return f"{where}: `{key}` must be a list, not {entry[key]!r}"
-
-
-DEFAULT_TAXONOMY = Taxonomy(
-    tuple(
-        Label(name, {"en": english, "zh": chinese}, tuple(synonyms))
-        for name, english, chinese, synonyms in (
-            ("apparel", "Apparel", "服饰", ("clothing", "clothes", "fashion", "服装", "鞋服")),
-            ("beauty", "Beauty", "美妆", ("cosmetics", "beauty & personal care", "美容", "化妆品", "个护美妆")),
-            ("electronics", "Electronics", "电子产品", ("consumer electronics", "数码", "电子", "数码电子")),
-            ("home", "Home", "家居", ("home & kitchen", "household", "家居用品", "居家")),
-            ("food", "Food", "食品", ("grocery", "groceries", "food & drinks", "食品饮料")),
-            ("automotive", "Automotive", "汽车", ("auto", "car & motorbike", "汽车用品", "车品")),
-        )
-    )
-)
-"""The six categories used where a catalogue has these ids and no taxonomy of its own; without tags."""

@@ -1,4 +1,4 @@
-"""Taxonomy: reading, deriving, looking up, and errors that name the mend."""
+"""Taxonomy: reading, looking up, and errors that name the mend."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from catalog.prepared import Example
-from catalog.taxonomy import DEFAULT_TAXONOMY, Label, Taxonomy, TaxonomyError
+from catalog.taxonomy import Label, Taxonomy, TaxonomyError
 
 YAML = """
 categories:
@@ -50,35 +50,6 @@ def test_an_unknown_word_leads_nowhere(taxonomy: Taxonomy) -> None:
     assert taxonomy.find_category("food") is None
     assert taxonomy.find_tag("Gown") == "dress"
     assert taxonomy.find_tag("apparel") is None
-
-
-def test_the_default_taxonomy_has_the_six_categories_in_both_languages() -> None:
-    names = {label.id: (label.names["en"], label.names["zh"]) for label in DEFAULT_TAXONOMY.categories}
-    assert names == {
-        "apparel": ("Apparel", "服饰"),
-        "beauty": ("Beauty", "美妆"),
-        "electronics": ("Electronics", "电子产品"),
-        "home": ("Home", "家居"),
-        "food": ("Food", "食品"),
-        "automotive": ("Automotive", "汽车"),
-    }
-
-
-def test_a_derived_taxonomy_leaves_rare_tags_out_and_knows_the_default_names() -> None:
-    taxonomy = Taxonomy.derive(
-        ["home", "pets", "home"],
-        {"wood": 12, "rare": 2, "材质:棉": 10},
-        min_tag_products=10,
-        spellings={"wood": "Wood"},
-    )
-    assert [(label.id, dict(label.names)) for label in taxonomy.categories] == [
-        ("home", {"en": "Home", "zh": "家居"}),
-        ("pets", {"en": "pets"}),
-    ]
-    assert [(label.id, dict(label.names)) for label in taxonomy.tags] == [
-        ("wood", {"en": "Wood"}),
-        ("材质:棉", {"zh": "材质:棉"}),
-    ]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
+from catalog.derivation import derive_taxonomy
 from catalog.taxonomy import Taxonomy
 from settings import Settings, TrainingSettings
 from training.base import resolve_base
@@ -45,7 +46,7 @@ def write_catalog(
         lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in parts.get(split, ()))
         (directory / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
     rows = [row for part in parts.values() for row in part]
-    taxonomy = taxonomy or Taxonomy.derive({row["category"] for row in rows}, {t: 1 for r in rows for t in r["tags"]})
+    taxonomy = taxonomy or derive_taxonomy({row["category"] for row in rows}, {t: 1 for r in rows for t in r["tags"]})
     (directory / "taxonomy.json").write_text(taxonomy.to_json(), encoding="utf-8")
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from catalog.derivation import derive_taxonomy
 from catalog.prepared import Example
-from catalog.taxonomy import Taxonomy
 from settings import TrainingSettings
 from tests.training.conftest import make_products
 from training.base import resolve_base
@@ -23,7 +23,7 @@ from training.ngrams import BUCKETS, buckets_for, fit_ngrams
 
 BUCKETS_HERE = 512
 ROWS = [Example(row["id"], "en", row["text"], row["category"], tuple(row["tags"])) for row in make_products(120)]
-TAXONOMY = Taxonomy.derive({row.category for row in ROWS}, {tag: 1 for row in ROWS for tag in row.tags})
+TAXONOMY = derive_taxonomy({row.category for row in ROWS}, {tag: 1 for row in ROWS for tag in row.tags})
 LAYOUT = TAXONOMY.layout
 
 
