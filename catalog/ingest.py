@@ -11,7 +11,7 @@ import json
 import logging
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -25,7 +25,7 @@ from catalog.readers import read_products
 from catalog.spelling import clean_name, hint, label_id
 from catalog.splits import HASHES, signatures
 from catalog.taxonomy import Taxonomy
-from product_tagger_files import Product, Reject
+from product_tagger_files import Product, ReadOptions, Reject
 
 logger = logging.getLogger(__name__)
 
@@ -123,18 +123,21 @@ class Ingest:
         self._tag_numbers = array("I")
         self._tag_counts = array("H")
 
-    def read(self, part: str, path: Path, columns: Mapping[str, str]) -> None:
+    def read(self, part: str, path: Path, options: ReadOptions) -> None:
         """Reads one file into a part (`train`, `validation` or `test`).
 
         Raises:
             CatalogError: The file can't be read at all.
         """
         number = SPLITS.index(part)
-        for row, (line, item) in enumerate(read_products(path, columns), 1):
-            self.rows_read[part] = row
-            if row % PROGRESS_ROWS == 0:
-                logger.info("%s: %s rows read, %s rejected", path.name, f"{row:,}", f"{self.rows_rejected[part]:,}")
-            rejected = item if isinstance(item, Reject) else self._accept(item, number, path.name, line)
+        for row, item in read_products(path, options):
+            if item is None:
+                continue
+            self.rows_read[part] += 1
+            if self.rows_read[part] % PROGRESS_ROWS == 0:
+                told = f"{self.rows_read[part]:,}", f"{self.rows_rejected[part]:,}"
+                logger.info("%s: %s rows read, %s rejected", path.name, *told)
+            rejected = item if isinstance(item, Reject) else self._accept(item, number, path.name, row.line)
             if rejected is not None:
                 self._reject(part, rejected)
         self._flush_titles()

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from catalog.derivation import derive_taxonomy
 from catalog.ingest import Ingest, read_minima, write_reject
 from catalog.prepared import SPLITS
-from catalog.readers import CatalogError
+from catalog.readers import CatalogError, read_options
 from catalog.sources import Source, find_source
 from catalog.splits import TEST, TRAIN, VALIDATION, assign_parts, crossing_rows, near_duplicate_groups, scrambled
 from catalog.taxonomy import Taxonomy
@@ -108,7 +108,7 @@ def check(path: Path, options: CatalogSettings) -> tuple[Ingest, list[Reject]]:
     first = _FirstRejects()
     taxonomy = Taxonomy.from_yaml(options.taxonomy) if options.taxonomy else None
     ingest = Ingest(None, None, first, taxonomy)
-    ingest.read("train", path, options.columns)
+    ingest.read("train", path, read_options(options))
     return ingest, [Reject(**entry) for entry in first.entries]
 
 
@@ -134,7 +134,7 @@ def _prepare_into(
         with spool.open("w", encoding="utf-8", errors="replace") as texts, minima_file.open("wb") as minima:
             ingest = Ingest(texts, minima, rejects, given)
             for part, path in source.files.items():
-                ingest.read(part, path, options.columns)
+                ingest.read(part, path, read_options(options))
         _check_rejects(ingest, options)
         groups = near_duplicate_groups(read_minima(minima_file))
         minima_file.unlink()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import product_tagger_files
-from product_tagger_files import Product, Reject
+from product_tagger_files import Product, ReadOptions, Reject, Row
+from settings.schema import CatalogSettings
 from steps import ProductTaggerError
 
 
@@ -14,16 +15,21 @@ class CatalogError(ProductTaggerError):
     """A catalogue can't be used; the message says what is wrong, where, and what to do."""
 
 
+def read_options(settings: CatalogSettings) -> ReadOptions:
+    """Returns what the settings say of how files are to be read."""
+    return ReadOptions(columns=settings.columns)
+
+
 def read_products(
-    path: Path, columns: Mapping[str, str] | None = None, *, require_category: bool = True
-) -> Iterator[tuple[int, Product | Reject]]:
+    path: Path, options: ReadOptions | None = None, *, require_category: bool = True
+) -> Iterator[tuple[Row, Product | Reject | None]]:
     """Reads a catalogue file; see `product_tagger_files.read_products`.
 
     Raises:
         CatalogError: The file can't be read at all.
     """
     try:
-        yield from product_tagger_files.read_products(path, columns, require_category=require_category)
+        yield from product_tagger_files.read_products(path, options, require_category=require_category)
     except product_tagger_files.FileError as error:
         raise CatalogError(str(error)) from error
 

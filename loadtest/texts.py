@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import catalog.prepared
-from catalog.readers import read_products
+from catalog.readers import read_options, read_products
 from loadtest.errors import LoadtestError
-from product_tagger_files import Reject
+from product_tagger_files import Product
 from settings import Settings
 
 TEXTS = 4000
@@ -35,8 +35,8 @@ def draw_texts(settings: Settings, file: Path | None) -> list[str]:
         texts = [example.text for example in catalog.prepared.iter_split(directory, "test")]
         place = f"The test part in {directory}"
     else:
-        rows = read_products(file, settings.catalog.columns, require_category=False)
-        texts = [product.raw_text for _, product in rows if not isinstance(product, Reject)]
+        rows = read_products(file, read_options(settings.catalog), require_category=False)
+        texts = [product.raw_text for _, product in rows if isinstance(product, Product)]
         place = str(file)
     texts = [text for text in texts if text.strip()]
     if not texts:

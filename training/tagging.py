@@ -17,7 +17,7 @@ from catalog.heads import CATEGORY, TAG, DecisionRule
 from catalog.language import detect_language
 from catalog.prepared import Example
 from catalog.readers import read_products
-from product_tagger_files import Reject
+from product_tagger_files import ReadOptions, Reject
 from training.answers import answers_of
 from training.checkpoint import Checkpoint, read_checkpoint
 from training.errors import TrainingError
@@ -189,7 +189,9 @@ class TaggingModel:
     def _read(self, path: Path, columns: Mapping[str, str] | None) -> tuple[list[Example], dict[str, int]]:
         """The products of a file whose category the checkpoint knows; tags that it doesn't know are dropped."""
         taxonomy, examples, left_out = self._checkpoint.taxonomy, [], Counter[str]()
-        for _, product in read_products(path, columns):
+        for _, product in read_products(path, ReadOptions(columns or {})):
+            if product is None:
+                continue
             if isinstance(product, Reject):
                 left_out[product.reason] += 1
                 continue

@@ -1,10 +1,27 @@
 """Reads product files as shops write them, row by row. The catalogue stage and the client's `tag --file` share it.
 
 It needs the standard library only, and pyarrow for Parquet files.
+
+    tables.py      opens a file of any format as a Table: its columns and its Rows
+    containers.py  what the file is packed in; delimited.py, json_lines.py, parquet.py: the formats
+    fields.py      makes a Product of a row's cells
+    products.py    the whole: a file as Products and Rejects
 """
 
+from product_tagger_files.containers import EXTENSIONS, file_format
 from product_tagger_files.errors import FileError
-from product_tagger_files.readers import EXTENSIONS, Reject, file_format, read_products
+from product_tagger_files.products import ReadOptions, Reject, read_products
 from product_tagger_files.record import Product, raw_text
+from product_tagger_files.rows import Row
 
-__all__ = ["EXTENSIONS", "FileError", "Product", "Reject", "file_format", "raw_text", "read_products"]
+__all__ = [
+    "EXTENSIONS",
+    "FileError",
+    "Product",
+    "ReadOptions",
+    "Reject",
+    "Row",
+    "file_format",
+    "raw_text",
+    "read_products",
+]

@@ -14,7 +14,7 @@ import pyarrow.parquet
 import pytest
 
 from catalog.readers import CatalogError, read_products
-from product_tagger_files import Product, Reject
+from product_tagger_files import Product, ReadOptions, Reject
 
 FULL: dict[str, Any] = {
     "id": "sku-1",
@@ -50,8 +50,9 @@ def write_jsonl(path: Path, *lines: Any) -> Path:
     return path
 
 
-def products(path: Path, **options: Any) -> list[Product]:
-    return [item for _, item in read_products(path, **options) if isinstance(item, Product)]
+def products(path: Path, columns: dict[str, str] | None = None, **options: Any) -> list[Product]:
+    read = read_products(path, ReadOptions(columns or {}), **options)
+    return [item for _, item in read if isinstance(item, Product)]
 
 
 def rejects(path: Path, **options: Any) -> list[Reject]:
@@ -246,7 +247,7 @@ def test_undecodable_bytes_in_csv_reject_their_row_alone(tmp_path: Path) -> None
         ("shop.jsonl.gz", gzip.compress(b'{"title": "Oak", "category": "x"}\n' * 9, mtime=0)[:-12], "not a whole gzip"),
         ("shop.parquet", b"not parquet", "not a whole Parquet"),
         ("shop.csv", b"", "first line is empty"),
-        ("shop.csv", b"title,title,category\n", "'title' is named twice"),
+        ("shop.csv", b"title,title,category\n", "'title', the title, is there twice"),
         ("shop.csv", "title,category\n".encode("utf-16"), "UTF-16"),
     ],
 )

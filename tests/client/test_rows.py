@@ -10,7 +10,7 @@ import pytest
 
 from catalog.readers import read_products
 from product_tagger_client.bulk.reading import count_rows, read_rows
-from product_tagger_files import Reject
+from product_tagger_files import ReadOptions, Reject
 
 ROWS: list[dict[str, Any]] = [
     {"id": "plain", "title": "Cotton dress", "description": "For summer"},
@@ -52,8 +52,9 @@ CSV = (
 def from_catalog(path: Path, columns: dict[str, str]) -> list[tuple[int, str | None, str]]:
     """Line, id and text as training has them; a rejected row has no text."""
     return [
-        (line, None, "") if isinstance(item, Reject) else (line, item.id, item.raw_text)
-        for line, item in read_products(path, columns, require_category=False)
+        (row.line, None, "") if isinstance(item, Reject) else (row.line, item.id, item.raw_text)
+        for row, item in read_products(path, ReadOptions(columns), require_category=False)
+        if item is not None
     ]
 
 

@@ -1,0 +1,140 @@
+"""Reads a shop's catalogue file as products.
+
+Every row comes out as a Product, or as a Reject with its place and reason. No row is lost in silence, and a bad row
+never hides those after it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from product_tagger_files.containers import file_stem
+from product_tagger_files.errors import FileError, RowError
+from product_tagger_files.fields import FIELDS, product_from_row
+from product_tagger_files.record import Product
+from product_tagger_files.rows import Row
+from product_tagger_files.tables import open_table
+
+logger = logging.getLogger(__name__)
+
+_ROW_PREVIEW = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How a file is to be read, where the file itself does not tell.
+
+    Attributes:
+        columns: Product field → the shop's own column name; a field not named keeps its own name.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row that can't be used.
+
+    Attributes:
+        file: The file's name.
+        line: Line number from 1 (in Parquet: row number from 1); for a CSV row of several lines, its first.
+        reason: A short phrase, the same for all rows of one kind: the summary counts by it.
+        detail: The sentence for this row.
+        row: What was read, as far as it could be, shortened.
+    """
+
+    file: str
+    line: int
+    reason: str
+    detail: str
+    row: Any = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the line of rejects.jsonl."""
+        row = self.row
+        if isinstance(row, bytes):
+            row = row[:_ROW_PREVIEW].decode("utf-8", "backslashreplace")
+        return {"file": self.file, "line": self.line, "reason": self.reason, "detail": self.detail, "row": row}
+
+
+def read_products(
+    path: Path, options: ReadOptions | None = None, *, require_category: bool = True
+) -> Iterator[tuple[Row, Product | Reject | None]]:
+    """Reads a catalogue file.
+
+    Args:
+        path: The file; its ending tells the format.
+        options: Its column names and the like.
+        require_category: Reject rows without a category, which training can't use.
+
+    Yields:
+        A row, of which `line` and `lines` tell the place, and what it is: a Product, a Reject, or None for lines that
+        hold no row (header, empty lines). In the file's order; every line of the file is in one of them.
+
+    Raises:
+        FileError: The file is missing, of an unknown format, not what its name says, or lacks a mapped column.
+    """
+    options = options or ReadOptions()
+    names = {name: options.columns.get(name, name) for name in FIELDS}
+    with open_table(path) as table:
+        unknown = _UnknownColumns(path, names)
+        if table.columns is not None:
+            _require_columns(path, names, table.columns)
+            unknown.note(table.columns)
+        stem = file_stem(path)
+        for row in table.rows(set(names.values())):
+            if row.values is not None and table.columns is None:
+                unknown.note(row.values)
+            yield row, _product(row, path, names, stem, require_category)
+
+
+def _product(
+    row: Row, path: Path, names: Mapping[str, str], stem: str, require_category: bool
+) -> Product | Reject | None:
+    if row.is_empty:
+        return None
+    try:
+        if row.error is not None:
+            raise row.error
+        values = row.values or {}
+        cells = {field: values.get(name) for field, name in names.items()}
+        return product_from_row(cells, default_id=f"{stem}:{row.line}", require_category=require_category)
+    except RowError as error:
+        shown = row.raw if row.raw is not None else row.values
+        return Reject(path.name, row.line, error.reason, error.detail, shown)
+
+
+class _UnknownColumns:
+    """Names each column that no field is read from once in the log."""
+
+    def __init__(self, path: Path, names: Mapping[str, str]) -> None:
+        self._path = path
+        self._known = set(names.values())
+
+    def note(self, columns: Mapping[str, Any] | tuple[str, ...]) -> None:
+        if self._known.issuperset(columns):
+            return
+        new = sorted({str(name) for name in columns if name not in self._known})
+        self._known.update(columns)
+        if any(new):
+            logger.info("%s: ignoring unknown columns: %s", self._path.name, ", ".join(filter(None, new)))
+
+
+def _require_columns(path: Path, names: Mapping[str, str], header: tuple[str, ...]) -> None:
+    for name, column in names.items():
+        if header.count(column) > 1:
+            raise FileError(f"{path}: the column {column!r}, the {name}, is there twice: rename the other one")
+        if name != column and column not in header:
+            raise FileError(
+                f"{path} has no column {column!r}, which catalog.columns maps to {name!r}; "
+                f"its columns are {', '.join(header)}"
+            )
+    if names["title"] not in header and names["description"] not in header:
+        raise FileError(
+            f"{path} has neither a column {names['title']!r} nor {names['description']!r}; its columns are "
+            f"{', '.join(header)}: name the one with the text in catalog.columns, for instance {{title: {header[0]}}}"
+        )

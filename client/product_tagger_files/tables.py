@@ -1,0 +1,43 @@
+"""Opens a file of any known format as a table."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from product_tagger_files.containers import file_format, open_bytes
+from product_tagger_files.delimited import open_delimited
+from product_tagger_files.errors import FileError
+from product_tagger_files.json_lines import read_json_lines
+from product_tagger_files.parquet import broken_parquet, open_parquet, parquet_file
+from product_tagger_files.rows import Table
+
+
+@contextmanager
+def open_table(path: Path) -> Iterator[Table]:
+    """Opens a file, whose ending tells the format; read its rows within the context.
+
+    Raises:
+        FileError: The file is missing, of an unknown format, or not what its name says. Reading rows raises it too.
+    """
+    kind = file_format(path)
+    try:
+        if kind == ".parquet":
+            with parquet_file(path) as file:
+                try:
+                    yield open_parquet(file)
+                except ValueError as error:  # pyarrow.ArrowInvalid is one
+                    raise broken_parquet(path, error) from error
+            return
+        with open_bytes(path) as stream:
+            if kind == ".jsonl":
+                yield Table(None, lambda _needed: read_json_lines(stream))
+            else:
+                yield open_delimited(stream, path, "\t" if kind == ".tsv" else None)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise FileError(f"{path} is not a whole gzip file ({error}): write or download it again") from error
+    except OSError as error:
+        raise FileError(f"{path} can't be read ({error.strerror or error})") from error
