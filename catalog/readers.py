@@ -21,7 +21,7 @@ def read_options(settings: CatalogSettings) -> ReadOptions:
 
 
 def read_products(
-    path: Path, options: ReadOptions | None = None, *, require_category: bool = True
+    path: Path, options: ReadOptions | None = None, *, text_only: bool = False
 ) -> Iterator[tuple[Row, Product | Reject | None]]:
     """Reads a catalogue file; see `product_tagger_files.read_products`.
 
@@ -29,7 +29,7 @@ def read_products(
         CatalogError: The file can't be read at all.
     """
     try:
-        yield from product_tagger_files.read_products(path, options, require_category=require_category)
+        yield from product_tagger_files.read_products(path, options, text_only=text_only)
     except product_tagger_files.FileError as error:
         raise CatalogError(str(error)) from error
 

@@ -35,7 +35,7 @@ def draw_texts(settings: Settings, file: Path | None) -> list[str]:
         texts = [example.text for example in catalog.prepared.iter_split(directory, "test")]
         place = f"The test part in {directory}"
     else:
-        rows = read_products(file, read_options(settings.catalog), require_category=False)
+        rows = read_products(file, read_options(settings.catalog), text_only=True)
         texts = [product.raw_text for _, product in rows if isinstance(product, Product)]
         place = str(file)
     texts = [text for text in texts if text.strip()]

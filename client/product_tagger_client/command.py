@@ -14,18 +14,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from product_tagger_files import FIELDS, TEXT_FIELDS, FileError, estimate_rows
+
 from .bulk import BulkOptions, tag_file
-from .bulk.reading import count_rows
 from .display import language_code
 from .endpoint import DEFAULT_URL
-from .errors import BulkError, TaggerError
+from .errors import TaggerError
 from .results import TaggedProduct
 from .tagger import ProductTagger
 from .terminal import aligned, shorten
 
-_COLUMNS = (
-    "id", "title", "description", "attributes", "lang", "category", "tags", "views", "clicks", "purchases",
-)  # fmt: skip
 _TEXT_WIDTH = 48
 _EXAMPLES = """examples:
   tag "Women's cotton summer dress, size M"
@@ -130,11 +128,11 @@ def _columns(parser: argparse.ArgumentParser, pairs: Sequence[str]) -> dict[str,
     columns: dict[str, str] = {}
     for pair in pairs:
         name, mark, column = pair.partition("=")
-        if not mark or not column or name not in _COLUMNS:
-            parser.error(f"--columns {pair}: write FIELD=COLUMN, where FIELD is one of {', '.join(_COLUMNS[:4])}")
+        if not mark or not column or name not in FIELDS:
+            parser.error(f"--columns {pair}: write FIELD=COLUMN, where FIELD is one of {', '.join(TEXT_FIELDS)}")
         columns[name] = column
     # The rest of a product's fields is for training; a mapping written for that may be given here as it is.
-    return {name: column for name, column in columns.items() if name in _COLUMNS[:4]}
+    return {name: column for name, column in columns.items() if name in TEXT_FIELDS}
 
 
 def _tag_texts(options: argparse.Namespace) -> int:
@@ -227,8 +225,8 @@ def _progress(path: Path) -> Iterator[Callable[[int, int], None]]:
         yield lambda rows, rejected: None
         return
     try:
-        total = count_rows(path)
-    except (OSError, BulkError):
+        total = estimate_rows(path)
+    except FileError:
         total = None  # the run itself tells what is wrong with the file
     with logging_redirect_tqdm(), tqdm(total=total, unit=" rows", unit_scale=False, dynamic_ncols=True) as bar:
         started = False

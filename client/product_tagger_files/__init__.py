@@ -10,17 +10,22 @@ It needs the standard library only, and pyarrow for Parquet files.
 
 from product_tagger_files.containers import EXTENSIONS, file_format
 from product_tagger_files.errors import FileError
-from product_tagger_files.products import ReadOptions, Reject, read_products
+from product_tagger_files.fields import FIELDS
+from product_tagger_files.products import TEXT_FIELDS, ReadOptions, Reject, read_products
 from product_tagger_files.record import Product, raw_text
 from product_tagger_files.rows import Row
+from product_tagger_files.tables import estimate_rows
 
 __all__ = [
     "EXTENSIONS",
+    "FIELDS",
+    "TEXT_FIELDS",
     "FileError",
     "Product",
     "ReadOptions",
     "Reject",
     "Row",
+    "estimate_rows",
     "file_format",
     "raw_text",
     "read_products",

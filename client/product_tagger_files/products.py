@@ -21,6 +21,7 @@ from product_tagger_files.tables import open_table
 
 logger = logging.getLogger(__name__)
 
+TEXT_FIELDS = ("id", "title", "description", "attributes")
 _ROW_PREVIEW = 2000
 
 
@@ -45,6 +46,8 @@ class Reject:
         reason: A short phrase, the same for all rows of one kind: the summary counts by it.
         detail: The sentence for this row.
         row: What was read, as far as it could be, shortened.
+        lines: How many lines of the file it covers.
+        id: The row's own id, or the one that it would have got; None where no row stands for it.
     """
 
     file: str
@@ -52,24 +55,28 @@ class Reject:
     reason: str
     detail: str
     row: Any = None
+    lines: int = 1
+    id: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Returns the line of rejects.jsonl."""
         row = self.row
         if isinstance(row, bytes):
             row = row[:_ROW_PREVIEW].decode("utf-8", "backslashreplace")
-        return {"file": self.file, "line": self.line, "reason": self.reason, "detail": self.detail, "row": row}
+        place = {"file": self.file, "line": self.line, "lines": self.lines}
+        return {**place, "reason": self.reason, "detail": self.detail, "row": row}
 
 
 def read_products(
-    path: Path, options: ReadOptions | None = None, *, require_category: bool = True
+    path: Path, options: ReadOptions | None = None, *, text_only: bool = False
 ) -> Iterator[tuple[Row, Product | Reject | None]]:
     """Reads a catalogue file.
 
     Args:
         path: The file; its ending tells the format.
         options: Its column names and the like.
-        require_category: Reject rows without a category, which training can't use.
+        text_only: Read only what a text is made of, TEXT_FIELDS: what asking for tags needs. Otherwise a row without
+            a category, which training can't use, is rejected.
 
     Yields:
         A row, of which `line` and `lines` tell the place, and what it is: a Product, a Reject, or None for lines that
@@ -79,7 +86,7 @@ def read_products(
         FileError: The file is missing, of an unknown format, not what its name says, or lacks a mapped column.
     """
     options = options or ReadOptions()
-    names = {name: options.columns.get(name, name) for name in FIELDS}
+    names = {name: options.columns.get(name, name) for name in (TEXT_FIELDS if text_only else FIELDS)}
     with open_table(path) as table:
         unknown = _UnknownColumns(path, names)
         if table.columns is not None:
@@ -89,23 +96,25 @@ def read_products(
         for row in table.rows(set(names.values())):
             if row.values is not None and table.columns is None:
                 unknown.note(row.values)
-            yield row, _product(row, path, names, stem, require_category)
+            yield row, _product(row, path, names, f"{stem}:{row.line}", require_category=not text_only)
 
 
 def _product(
-    row: Row, path: Path, names: Mapping[str, str], stem: str, require_category: bool
+    row: Row, path: Path, names: Mapping[str, str], default_id: str, *, require_category: bool
 ) -> Product | Reject | None:
     if row.is_empty:
         return None
+    values = row.values or {}
+    cells = {field: values.get(name) for field, name in names.items()}
     try:
         if row.error is not None:
             raise row.error
-        values = row.values or {}
-        cells = {field: values.get(name) for field, name in names.items()}
-        return product_from_row(cells, default_id=f"{stem}:{row.line}", require_category=require_category)
+        return product_from_row(cells, default_id=default_id, require_category=require_category)
     except RowError as error:
         shown = row.raw if row.raw is not None else row.values
-        return Reject(path.name, row.line, error.reason, error.detail, shown)
+        name = cells["id"] if isinstance(cells["id"], (str, int)) else ""
+        name = str(name).strip().encode("utf-8", "replace").decode()
+        return Reject(path.name, row.line, error.reason, error.detail, shown, row.lines, name or default_id)
 
 
 class _UnknownColumns:
@@ -130,11 +139,12 @@ def _require_columns(path: Path, names: Mapping[str, str], header: tuple[str, ..
             raise FileError(f"{path}: the column {column!r}, the {name}, is there twice: rename the other one")
         if name != column and column not in header:
             raise FileError(
-                f"{path} has no column {column!r}, which catalog.columns maps to {name!r}; "
+                f"{path} has no column {column!r}, which catalog.columns (tag: --columns) maps to {name!r}; "
                 f"its columns are {', '.join(header)}"
             )
     if names["title"] not in header and names["description"] not in header:
         raise FileError(
             f"{path} has neither a column {names['title']!r} nor {names['description']!r}; its columns are "
-            f"{', '.join(header)}: name the one with the text in catalog.columns, for instance {{title: {header[0]}}}"
+            f"{', '.join(header)}: name the one with the text, for instance in catalog.columns {{title: {header[0]}}}, "
+            f"for tag --columns 'title={header[0]}'"
         )

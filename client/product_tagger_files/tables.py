@@ -16,6 +16,26 @@ from product_tagger_files.parquet import broken_parquet, open_parquet, parquet_f
 from product_tagger_files.rows import Table
 
 
+def estimate_rows(path: Path) -> int | None:
+    """About how many rows there are, for a progress bar; None where counting costs as much as reading.
+
+    Raises:
+        FileError: The file is missing, of an unknown format, or not what its name says.
+    """
+    kind = file_format(path)
+    if kind == ".parquet":
+        with parquet_file(path) as file:
+            return int(file.metadata.num_rows)
+    if not path.name.lower().endswith(kind):  # packed
+        return None
+    try:
+        with path.open("rb") as stream:
+            lines = sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b""))
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return max(lines - (kind in (".csv", ".tsv")), 0)
+
+
 @contextmanager
 def open_table(path: Path) -> Iterator[Table]:
     """Opens a file, whose ending tells the format; read its rows within the context.
@@ -40,4 +60,8 @@ def open_table(path: Path) -> Iterator[Table]:
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise FileError(f"{path} is not a whole gzip file ({error}): write or download it again") from error
     except OSError as error:
-        raise FileError(f"{path} can't be read ({error.strerror or error})") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> FileError:
+    return FileError(f"{path} can't be read ({error.strerror or error})")

@@ -177,7 +177,7 @@ def test_a_row_that_cannot_be_used_is_rejected_with_its_line_and_reason(
 
 def test_a_row_without_a_category_is_fine_where_none_is_needed(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "shop.jsonl", {"title": "Oak"})
-    assert products(path, require_category=False) == [Product("shop:1", title="Oak")]
+    assert products(path, text_only=True) == [Product("shop:1", title="Oak")]
 
 
 @pytest.mark.parametrize(

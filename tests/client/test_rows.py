@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from catalog.readers import read_products
-from product_tagger_client.bulk.reading import count_rows, read_rows
-from product_tagger_files import ReadOptions, Reject
+from product_tagger_client.bulk.rows import read_rows
+from product_tagger_files import ReadOptions, Reject, estimate_rows
 
 ROWS: list[dict[str, Any]] = [
     {"id": "plain", "title": "Cotton dress", "description": "For summer"},
@@ -53,14 +53,14 @@ def from_catalog(path: Path, columns: dict[str, str]) -> list[tuple[int, str | N
     """Line, id and text as training has them; a rejected row has no text."""
     return [
         (row.line, None, "") if isinstance(item, Reject) else (row.line, item.id, item.raw_text)
-        for row, item in read_products(path, ReadOptions(columns), require_category=False)
+        for row, item in read_products(path, ReadOptions(columns), text_only=True)
         if item is not None
     ]
 
 
 def from_client(path: Path, columns: dict[str, str]) -> list[tuple[int, str | None, str]]:
     """The same as the client has them."""
-    return [(row.line, None if row.problem else row.id, row.text) for row in read_rows(path, columns)]
+    return [(row.line, None if row.problem else row.id, row.text) for row in read_rows(path, ReadOptions(columns))]
 
 
 @pytest.fixture
@@ -90,18 +90,18 @@ def test_the_client_reads_each_row_as_the_catalogue_does(
 
 def test_an_unclosed_quote_is_a_problem_and_no_silence(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes(b'id,title\n1,a\n2,"never closed\n3,c\n')
-    rows = list(read_rows(tmp_path / "in.csv", {}))
+    rows = list(read_rows(tmp_path / "in.csv", ReadOptions()))
     assert [(row.line, row.problem is None) for row in rows] == [(2, True), (3, False)]
 
 
 def test_skipped_rows_are_those_at_the_beginning(files: dict[str, tuple[Path, dict[str, str]]]) -> None:
     for path, columns in files.values():
-        everything = list(read_rows(path, columns))
+        everything = list(read_rows(path, ReadOptions(columns)))
         for skip in (1, len(everything) - 1, len(everything), len(everything) + 1):
-            assert list(read_rows(path, columns, skip)) == everything[skip:]
+            assert list(read_rows(path, ReadOptions(columns), skip)) == everything[skip:]
 
 
 def test_rows_are_counted_without_reading_them(files: dict[str, tuple[Path, dict[str, str]]], tmp_path: Path) -> None:
-    assert count_rows(files["semicolons.csv"][0]) == 2
+    assert estimate_rows(files["semicolons.csv"][0]) == 2
     (tmp_path / "x.jsonl.gz").write_bytes(b"")
-    assert count_rows(tmp_path / "x.jsonl.gz") is None
+    assert estimate_rows(tmp_path / "x.jsonl.gz") is None

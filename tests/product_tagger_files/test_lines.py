@@ -15,7 +15,7 @@ CSV = b'title,category\nOak,home\n\n"two\nlines",home\na,b,c\n"\xff",home\n'
 @pytest.mark.parametrize(("name", "content"), [("shop.jsonl", JSON_LINES), ("shop.csv", CSV)])
 def test_the_rows_of_a_file_cover_its_lines_without_a_gap(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
-    rows = [row for row, _ in read_products(tmp_path / name, require_category=False)]
+    rows = [row for row, _ in read_products(tmp_path / name, text_only=True)]
     following = 1
     for row in rows:
         assert row.line == following

@@ -1,30 +1,24 @@
-"""One row of a catalogue as the client needs it: its id and the text to send."""
+"""The rows of an input as a run sends them: read as training reads them, by `product_tagger_files`."""
 
 from __future__ import annotations
 
-import json
-import math
-import re
-from collections.abc import Mapping
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from pathlib import Path
 
-FIELDS = ("id", "title", "description", "attributes")
-_PAIR_SEPARATOR = re.compile(r"[;|\n；]")
-_PAIR_MARK = re.compile(r"[:=：]")
-_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+from product_tagger_files import FileError, Product, ReadOptions, read_products
 
-
-class RowProblem(Exception):
-    """A row cannot be sent; the message says why."""
+from ..errors import BulkError
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BulkRow:
     """One row of the input.
 
     Attributes:
-        line: Line number from 1, of a CSV row of several lines its first; in Parquet the row number from 1.
+        line: Line number from 1, of a row of several lines its first; in files without lines the row number from 1.
         id: The row's own, or `FILE:LINE` where it has none.
         text: What is sent; empty when there is a problem.
         problem: Why the row cannot be sent; None when it can.
@@ -36,72 +30,27 @@ class Row:
     problem: str | None = None
 
 
-def make_row(line: int, default_id: str, cells: Mapping[str, Any]) -> Row:
-    """Reads the cells of one row, in whatever notation JSON, CSV or Parquet has them."""
-    name = default_id
+def read_rows(path: Path, options: ReadOptions, skip: int = 0) -> Iterator[BulkRow]:
+    """Reads a file row by row. A row that cannot be sent comes with its problem.
+
+    Args:
+        path: The file.
+        options: Its column names and the like.
+        skip: Rows at the beginning to leave out.
+
+    Raises:
+        BulkError: The file can't be read at all.
+    """
     try:
-        name = _text(cells, "id").strip() or default_id
-        if _HALF_CHARACTER.search(name):
-            name = default_id
-            raise RowProblem("the id has half a character in it")
-        title, description = _text(cells, "title"), _text(cells, "description")
-        if not title.strip() and not description.strip():
-            raise RowProblem("neither title nor description has any text")
-        return Row(line, name, raw_text(title, description, _attributes(cells.get("attributes"))))
-    except RowProblem as problem:
-        return Row(line, name, "", str(problem))
+        with closing(_rows(path, options)) as rows:
+            yield from islice(rows, skip, None)
+    except FileError as error:
+        raise BulkError(str(error)) from error
 
 
-def raw_text(title: str, description: str, attributes: Mapping[str, str]) -> str:
-    """The text of a product: title, description, then a line `key: value` per attribute, empty ones left out."""
-    lines = [part for part in (title, description) if part.strip()]
-    lines += [f"{key}: {value}" for key, value in attributes.items() if value.strip()]
-    return "\n".join(lines)
-
-
-def _text(cells: Mapping[str, Any], field: str) -> str:
-    value = cells.get(field)
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return str(value)
-    raise RowProblem(f"{field} is {_shown(value)}, not a text")
-
-
-def _attributes(value: Any) -> dict[str, str]:
-    """A mapping, or a text: a JSON object, or `key: value; key: value`."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return {}
-    if isinstance(value, str):
-        if value.lstrip().startswith("{"):
-            try:
-                value = json.loads(value)
-            except ValueError as error:
-                raise RowProblem(f"attributes is not JSON: {error}") from None
-        else:
-            return dict(_pair(part) for part in filter(str.strip, _PAIR_SEPARATOR.split(value)))
-    if not isinstance(value, Mapping):
-        raise RowProblem(f"attributes is {_shown(value)}, not an object of keys and values")
-    found: dict[str, str] = {}
-    for key, item in value.items():
-        if isinstance(item, Mapping):
-            raise RowProblem(f"attributes.{key} is {_shown(item)}, not a value")
-        if isinstance(item, (list, tuple)):
-            item = ", ".join(str(part) for part in item if part is not None)
-        if item is not None and str(key).strip():
-            found[str(key).strip()] = str(item)
-    return found
-
-
-def _pair(part: str) -> tuple[str, str]:
-    mark = _PAIR_MARK.search(part)
-    if mark is None:
-        raise RowProblem(f"attributes has {part.strip()!r}: write `key: value; key: value`")
-    return part[: mark.start()].strip(), part[mark.end() :].strip()
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+def _rows(path: Path, options: ReadOptions) -> Generator[BulkRow, None, None]:
+    for row, item in read_products(path, options, text_only=True):
+        if isinstance(item, Product):
+            yield BulkRow(row.line, item.id, item.raw_text)
+        elif item is not None:
+            yield BulkRow(row.line, item.id or "", "", item.detail)

@@ -14,6 +14,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from product_tagger_files import ReadOptions
+
 from ..async_tagger import AsyncProductTagger
 from ..endpoint import DEFAULT_URL
 from ..errors import BulkError, InvalidTextError, ServerError, TaggerError
@@ -22,8 +24,7 @@ from ..results import TaggedProduct
 from ..retries import RetryPolicy
 from .journal import Entry, Journal, JournalError, RunLock
 from .patience import Patience
-from .reading import read_rows
-from .rows import Row
+from .rows import BulkRow, read_rows
 from .writing import assemble, output_format, rejects_path
 
 logger = logging.getLogger(__name__)
@@ -139,7 +140,7 @@ def _identity(options: BulkOptions) -> dict[str, Any]:
 
 async def _tag_rows(options: BulkOptions, journal: Journal, report: Callable[[int, int], None]) -> None:
     patience = Patience(options.wait)
-    rows = read_rows(options.input, options.columns, skip=journal.rows)
+    rows = read_rows(options.input, ReadOptions(options.columns), skip=journal.rows)
     in_flight: deque[asyncio.Task[list[Entry]]] = deque()
     # Retries are the run's own, with its own patience: the client's would only be added to them.
     async with AsyncProductTagger(options.url, timeout=options.timeout, retries=RetryPolicy(retries=0)) as tagger:
@@ -175,7 +176,7 @@ async def _batch_size(tagger: AsyncProductTagger, patience: Patience) -> int:
             await asyncio.sleep(patience.wait_after(error, random.random()))
 
 
-async def _answer(tagger: AsyncProductTagger, chunk: Sequence[Row], patience: Patience) -> list[Entry]:
+async def _answer(tagger: AsyncProductTagger, chunk: Sequence[BulkRow], patience: Patience) -> list[Entry]:
     """The outcome of each row, waiting for the server where it is away."""
     texts = [row.text for row in chunk if row.problem is None]
     while True:
@@ -224,13 +225,13 @@ async def _one_by_one(tagger: AsyncProductTagger, texts: Sequence[str]) -> list[
     return answers
 
 
-def _entry(row: Row, outcome: TaggedProduct | TaggerError | str) -> Entry:
+def _entry(row: BulkRow, outcome: TaggedProduct | TaggerError | str) -> Entry:
     if not isinstance(outcome, TaggedProduct):
         return [row.line, row.id, str(outcome)]
     tags = [[tag.name, round(tag.score, _DIGITS)] for tag in outcome.tags]
     return [row.line, row.id, outcome.category, round(outcome.category_score, _DIGITS), tags, outcome.truncated]
 
 
-def _chunks(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
+def _chunks(rows: Iterator[BulkRow], size: int) -> Iterator[list[BulkRow]]:
     while chunk := list(islice(rows, size)):
         yield chunk

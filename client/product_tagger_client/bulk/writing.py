@@ -11,9 +11,11 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
+from product_tagger_files import FileError
+from product_tagger_files.parquet import require_pyarrow
+
 from ..errors import BulkError
 from .journal import Entry, Journal, cannot_write
-from .reading import require_pyarrow
 
 _PARQUET_ROWS = 16_384
 OUTPUT_FORMATS = (".jsonl", ".csv", ".parquet")
@@ -29,7 +31,10 @@ def output_format(path: Path) -> str:
     if ending not in OUTPUT_FORMATS:
         raise BulkError(f"the output {path} must end in .jsonl, .csv or .parquet; that decides its format")
     if ending == ".parquet":
-        require_pyarrow(path)
+        try:
+            require_pyarrow(path)
+        except FileError as error:
+            raise BulkError(str(error)) from error
     return ending
 
 

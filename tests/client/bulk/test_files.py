@@ -139,9 +139,9 @@ def test_an_output_that_is_there_is_replaced_only_when_told_so(options: Callable
         ({"input": Path("nowhere.jsonl")}, "nowhere.jsonl cannot be read: No such file"),
         ({"output": Path("out.xlsx")}, "must end in .jsonl, .csv or .parquet"),
         ({"output": Path("no/such/folder/out.jsonl")}, "does not exist; create it first"),
-        ({"columns": {"title": "name"}, "input": "csv"}, "no column 'name', which was given as the title"),
+        ({"columns": {"title": "name"}, "input": "csv"}, "no column 'name', which catalog.columns"),
         ({"input": "names"}, "neither a column 'title' nor 'description'"),
-        ({"input": "text"}, "format of"),
+        ({"input": "text"}, "in no known format"),
         ({"input": "gzip"}, "not a whole gzip file"),
     ],
 )
