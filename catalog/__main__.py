@@ -52,6 +52,7 @@ def _print_prepared(prepared: Prepared, seconds: float) -> None:
     print(f"{sum(summary['rows_read'].values()):,} rows read, {rejects['rows']:,} rejected ({rejects['share']:.2%}).")
     _print_reasons(rejects["reasons"], "rejected")
     _print_reasons(summary["left_out"], "left out")
+    _print_told(summary["told"])
     twins = summary["near_duplicates"]
     print(f"{twins['products']:,} products are near-duplicates, in {twins['groups']:,} groups that share a part.\n")
     splits = summary["splits"]
@@ -85,6 +86,7 @@ def _check(path: Path, options: CatalogSettings) -> int:
         print(f"… and {rejected - len(rejects):,} more")
     print(f"{read:,} rows read, {len(ingest):,} usable, {rejected:,} rejected.")
     _print_reasons(ingest.reject_reasons, "rejected")
+    _print_told(ingest.notes.sentences())
     if len(ingest):
         counts = zip(np.bincount(ingest.category_numbers).tolist(), ingest.categories.ids, strict=True)
         most = sorted(counts, reverse=True)
@@ -103,6 +105,11 @@ def _check(path: Path, options: CatalogSettings) -> int:
 def _print_reasons(reasons: Mapping[str, int], verb: str) -> None:
     for reason, count in reasons.items():
         print(f"  {count:>9,} {verb}: {reason}")
+
+
+def _print_told(sentences: Sequence[str]) -> None:
+    for sentence in sentences:
+        print(sentence)
 
 
 def _print_table(title: str, rows: Mapping[str, Sequence[int]], columns: Sequence[str] = SPLITS) -> None:

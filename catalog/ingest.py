@@ -25,7 +25,7 @@ from catalog.readers import read_products
 from catalog.spelling import clean_name, hint, label_id
 from catalog.splits import HASHES, signatures
 from catalog.taxonomy import Taxonomy
-from product_tagger_files import Product, ReadOptions, Reject
+from product_tagger_files import Notes, Product, ReadOptions, Reject
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +113,7 @@ class Ingest:
         self.rows_rejected: Counter[str] = Counter()
         self.reject_reasons: Counter[str] = Counter()
         self.unknown_tags: Counter[str] = Counter()
+        self.notes = Notes()
         self.languages: list[str] = []
         self._ids = array("Q")
         self._parts = array("b")
@@ -130,7 +131,7 @@ class Ingest:
             CatalogError: The file can't be read at all.
         """
         number = SPLITS.index(part)
-        for row, item in read_products(path, options):
+        for row, item in read_products(path, options, notes=self.notes):
             if item is None:
                 continue
             self.rows_read[part] += 1

@@ -161,6 +161,8 @@ def _prepare_into(
         "rows_read": dict(ingest.rows_read),
         "rejects": {"rows": rejected, "share": rejected / read, "reasons": dict(ingest.reject_reasons.most_common())},
         "left_out": dict(Counter(left_out.values())),
+        "notes": ingest.notes.to_json(),
+        "told": ingest.notes.sentences(),
         "near_duplicates": {"groups": int((sizes > 1).sum()), "products": int(sizes[sizes > 1].sum())},
         "splits": counts,
         "taxonomy": {

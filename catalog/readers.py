@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import product_tagger_files
-from product_tagger_files import Product, ReadOptions, Reject, Row
+from product_tagger_files import Notes, Product, ReadOptions, Reject, Row
 from settings.schema import CatalogSettings
 from steps import ProductTaggerError
 
@@ -21,7 +21,7 @@ def read_options(settings: CatalogSettings) -> ReadOptions:
 
 
 def read_products(
-    path: Path, options: ReadOptions | None = None, *, text_only: bool = False
+    path: Path, options: ReadOptions | None = None, *, text_only: bool = False, notes: Notes | None = None
 ) -> Iterator[tuple[Row, Product | Reject | None]]:
     """Reads a catalogue file; see `product_tagger_files.read_products`.
 
@@ -29,7 +29,7 @@ def read_products(
         CatalogError: The file can't be read at all.
     """
     try:
-        yield from product_tagger_files.read_products(path, options, text_only=text_only)
+        yield from product_tagger_files.read_products(path, options, text_only=text_only, notes=notes)
     except product_tagger_files.FileError as error:
         raise CatalogError(str(error)) from error
 

@@ -4,13 +4,16 @@ It needs the standard library only, and pyarrow for Parquet files.
 
     tables.py      opens a file of any format as a Table: its columns and its Rows
     containers.py  what the file is packed in; delimited.py, json_lines.py, parquet.py: the formats
-    fields.py      makes a Product of a row's cells
+    fields.py      makes a Product of a row's cells, with tags.py, attributes.py, counts.py, paths.py, lists.py
+    missing.py     words that mean "none"; notes.py counts them, and what else was done to cells
     products.py    the whole: a file as Products and Rejects
 """
 
 from product_tagger_files.containers import EXTENSIONS, file_format
 from product_tagger_files.errors import FileError
 from product_tagger_files.fields import FIELDS
+from product_tagger_files.notes import Note, Notes
+from product_tagger_files.paths import path_readings, settle_paths
 from product_tagger_files.products import TEXT_FIELDS, ReadOptions, Reject, read_products
 from product_tagger_files.record import Product, raw_text
 from product_tagger_files.rows import Row
@@ -21,12 +24,16 @@ __all__ = [
     "FIELDS",
     "TEXT_FIELDS",
     "FileError",
+    "Note",
+    "Notes",
     "Product",
     "ReadOptions",
     "Reject",
     "Row",
     "estimate_rows",
     "file_format",
+    "path_readings",
     "raw_text",
     "read_products",
+    "settle_paths",
 ]

@@ -15,6 +15,7 @@ from typing import Any
 from product_tagger_files.containers import file_stem
 from product_tagger_files.errors import FileError, RowError
 from product_tagger_files.fields import FIELDS, product_from_row
+from product_tagger_files.notes import Notes
 from product_tagger_files.record import Product
 from product_tagger_files.rows import Row
 from product_tagger_files.tables import open_table
@@ -68,7 +69,7 @@ class Reject:
 
 
 def read_products(
-    path: Path, options: ReadOptions | None = None, *, text_only: bool = False
+    path: Path, options: ReadOptions | None = None, *, text_only: bool = False, notes: Notes | None = None
 ) -> Iterator[tuple[Row, Product | Reject | None]]:
     """Reads a catalogue file.
 
@@ -77,6 +78,7 @@ def read_products(
         options: Its column names and the like.
         text_only: Read only what a text is made of, TEXT_FIELDS: what asking for tags needs. Otherwise a row without
             a category, which training can't use, is rejected.
+        notes: Where cells are counted that were taken as missing or read by a guess; None counts none.
 
     Yields:
         A row, of which `line` and `lines` tell the place, and what it is: a Product, a Reject, or None for lines that
@@ -86,6 +88,7 @@ def read_products(
         FileError: The file is missing, of an unknown format, not what its name says, or lacks a mapped column.
     """
     options = options or ReadOptions()
+    notes = Notes() if notes is None else notes
     names = {name: options.columns.get(name, name) for name in (TEXT_FIELDS if text_only else FIELDS)}
     with open_table(path) as table:
         unknown = _UnknownColumns(path, names)
@@ -96,11 +99,11 @@ def read_products(
         for row in table.rows(set(names.values())):
             if row.values is not None and table.columns is None:
                 unknown.note(row.values)
-            yield row, _product(row, path, names, f"{stem}:{row.line}", require_category=not text_only)
+            yield row, _product(row, path, names, f"{stem}:{row.line}", not text_only, notes)
 
 
 def _product(
-    row: Row, path: Path, names: Mapping[str, str], default_id: str, *, require_category: bool
+    row: Row, path: Path, names: Mapping[str, str], default_id: str, require_category: bool, notes: Notes
 ) -> Product | Reject | None:
     if row.is_empty:
         return None
@@ -109,7 +112,7 @@ def _product(
     try:
         if row.error is not None:
             raise row.error
-        return product_from_row(cells, default_id=default_id, require_category=require_category)
+        return product_from_row(cells, default_id=default_id, require_category=require_category, notes=notes)
     except RowError as error:
         shown = row.raw if row.raw is not None else row.values
         name = cells["id"] if isinstance(cells["id"], (str, int)) else ""
