@@ -20,7 +20,7 @@ GRAPH_CODE = ("export.onnx_graph", "export.checkpoint")
 GRAPH_PACKAGES = ("torch", "transformers", "optimum", "optimum-onnx", "onnx")
 RELEASE_CODE = ("export.gate", "export.release")
 HELD_OUT_SPLITS = ("test", "validation")
-CLEANING, HEADS = Path(cleaning.__file__), Path(heads.__file__)
+CLEANING, HEADS = Path(cleaning.__file__).parent, Path(heads.__file__)
 """What the released models share with training: copied beside the tokenizer and the labeler."""
 
 
@@ -81,7 +81,7 @@ def release_step(output: Path, settings: Settings, checkpoint: Checkpoint, engin
             "the held-out products": held_out_digest(settings.build_dir / "catalog"),
             "the settings": options,
             "the code in model_repository/": directory_digest(SOURCES),
-            "catalog/cleaning.py": file_digest(CLEANING),
+            "catalog/cleaning/": directory_digest(CLEANING),
             "catalog/heads.py": file_digest(HEADS),
             "the code": code_digest(*GRAPH_CODE, *RELEASE_CODE, *engine.graph_code, *engine.code),
             "the versions of the packages": versions(sorted({*GRAPH_PACKAGES, *engine.packages})),

@@ -75,7 +75,7 @@ def copy_text_code(repository: Path, models: tuple[str, ...]) -> tuple[Path, Pat
             shutil.copy(SOURCES / code, folder)
         folders.append(folder)
     tokenizer, labeler = folders
-    shutil.copyfile(CLEANING, tokenizer / "cleaning.py")
+    shutil.copytree(CLEANING, tokenizer / "cleaning", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(HEADS, labeler / "heads.py")
     return tokenizer, labeler
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -83,15 +83,16 @@ def code_files(*modules: str, root: Path = CHECKOUT) -> list[Path]:
         if path in seen:
             continue
         seen.add(path)
-        for name in _imported(ast.parse(path.read_text(encoding="utf-8"))):
+        package = path.relative_to(root / CLIENT if path.is_relative_to(root / CLIENT) else root).parent.parts
+        for name in _imported(ast.parse(path.read_text(encoding="utf-8")), package):
             found = None if name.split(".")[0] in NO_CODE else _module_file(name, root)
             if found is not None:
                 waiting.append(found)
     return sorted(seen)
 
 
-def _imported(tree: ast.Module) -> Iterator[str]:
-    """Dotted names that may be modules; the project imports absolutely, so relative imports don't occur.
+def _imported(tree: ast.Module, package: Sequence[str]) -> Iterator[str]:
+    """Dotted names that may be modules, imported by a module of a package.
 
     What stands under `if TYPE_CHECKING:` is never run.
     """
@@ -107,8 +108,10 @@ def _imported(tree: ast.Module) -> Iterator[str]:
             continue
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) + 1 - node.level] if node.level else ()
+            module = ".".join([*above, node.module] if node.module else above)
+            names = [f"{module}.{alias.name}" for alias in node.names]
         else:
             continue
         for name in names:  # importing a.b.c runs a/__init__.py and a/b/__init__.py as well

@@ -25,6 +25,12 @@ def test_code_is_a_module_and_all_it_imports_of_the_checkout_and_nothing_else(co
     assert names == ["__init__.py", "losses.py", "train.py"]
 
 
+@pytest.mark.parametrize("line", ["from .losses import loss", "from . import losses", "from ..shop import losses"])
+def test_a_relative_import_counts_as_an_absolute_one(code: Path, line: str) -> None:
+    (code / "shop" / "train.py").write_text(f"{line}\n", encoding="utf-8")
+    assert [path.name for path in code_files("shop.train", root=code)] == ["__init__.py", "losses.py", "train.py"]
+
+
 def test_an_import_for_the_type_checker_alone_does_not_count(code: Path) -> None:
     before = [path.name for path in code_files("shop.train", root=code)]
     with (code / "shop" / "train.py").open("a", encoding="utf-8") as file:

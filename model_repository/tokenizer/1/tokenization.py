@@ -1,6 +1,6 @@
 """Product texts to token ids: decoding, cleaning, one tokenization call for all texts of a batch.
 
-Beside this file lie `cleaning.py` (the very file that cleaned the training texts), `tokenizer.json` and
+Beside this file lie `cleaning/` (the very code that cleaned the training texts), `tokenizer.json` and
 `tokenizer_settings.json` ({"max_length", "pad_token_id"}, and "length_buckets" where the classifier computes some
 lengths only).
 """
@@ -138,5 +138,5 @@ def read_text(row: int, raw: bytes) -> str:
     if not cleaned:
         if not text.strip():
             raise BadText(f"row {row}: the text is empty or blank; send the product's title, description or both")
-        raise BadText(f"row {row}: no text is left after cleaning; it held only markup, prices, links or promotion")
+        raise BadText(f"row {row}: no text is left after cleaning; it held only markup, prices, links or emoji")
     return cleaned
