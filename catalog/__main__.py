@@ -15,6 +15,8 @@ from catalog.prepared import SPLITS
 from settings import CatalogSettings, add_settings_options, load_settings
 from steps import run_command
 
+_NAME_WIDTH = 70
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the process's exit status."""
@@ -113,9 +115,10 @@ def _print_told(sentences: Sequence[str]) -> None:
 
 
 def _print_table(title: str, rows: Mapping[str, Sequence[int]], columns: Sequence[str] = SPLITS) -> None:
-    print(f"{title:<28}" + "".join(f"{name:>12}" for name in columns))
+    width = max(28, min(max(map(len, rows), default=0) + 1, _NAME_WIDTH))
+    print(f"{title:<{width}}" + "".join(f"{name:>12}" for name in columns))
     for name, values in rows.items():
-        print(f"{name[:27]:<28}" + "".join(f"{value:>12,}" for value in values))
+        print(f"{name[: width - 1]:<{width}}" + "".join(f"{value:>12,}" for value in values))
     print()
 
 

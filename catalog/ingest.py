@@ -11,7 +11,7 @@ import json
 import logging
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -25,7 +25,7 @@ from catalog.readers import read_products
 from catalog.spelling import clean_name, hint, label_id
 from catalog.splits import HASHES, signatures
 from catalog.taxonomy import Taxonomy
-from product_tagger_files import Notes, Product, ReadOptions, Reject
+from product_tagger_files import Note, Notes, Product, ReadOptions, Reject, path_readings, settle_paths
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +73,27 @@ class Labels:
         if number == len(self.ids):
             self.ids.append(label)
         return number
+
+    @property
+    def words(self) -> list[str]:
+        """The different words, as the catalogue writes them."""
+        return list(self._words)
+
+    def rewritten(self, words: Mapping[str, str]) -> tuple[Labels, NDArray[np.uint32]]:
+        """Returns these labels with some of their words replaced, and [K] the new number of each old one.
+
+        Args:
+            words: Word → what it means. Words that come to mean the same are one label.
+        """
+        labels, moved = Labels(), np.zeros(len(self.ids), dtype=np.uint32)
+        for word, number in self._words.items():
+            meant = words.get(word, word)
+            now = labels._number_of(label_id(meant))
+            labels._words[meant] = now
+            labels._uses[meant] += self._uses[word]
+            if number is not None and now is not None:
+                moved[number] = now
+        return labels, moved
 
     @property
     def spellings(self) -> dict[str, str]:
@@ -143,6 +164,20 @@ class Ingest:
                 self._reject(part, rejected)
         self._flush_titles()
 
+    def settle_categories(self) -> None:
+        """Decides, once all files are read, which categories are the same path in other notations.
+
+        With a taxonomy there is nothing to decide: it says which paths there are.
+        """
+        if self._taxonomy is not None:
+            return
+        paths = settle_paths(self.categories.words)
+        if paths:
+            self.categories, moved = self.categories.rewritten(paths)
+            self._category_numbers = array("I", moved[self.category_numbers].tobytes())
+        for spelling in paths:
+            self.notes.add(Note.SETTLED_PATH, "category", spelling)
+
     def _accept(self, product: Product, part: int, file: str, line: int) -> Reject | None:
         key = int.from_bytes(hashlib.blake2b(product.id.encode(), digest_size=8).digest(), "little")
         if key in self._seen:
@@ -150,7 +185,8 @@ class Ingest:
         category = product.category or ""
         label = None
         if self._taxonomy is not None:
-            label = self._taxonomy.find_category(category)
+            meanings = (category, *path_readings(category))
+            label = next(filter(None, map(self._taxonomy.find_category, meanings)), None)
             if label is None:
                 known = [word for entry in self._taxonomy.categories for word in entry.words]
                 detail = f"category {category!r} is not in the taxonomy{hint(category, known)}"

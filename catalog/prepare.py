@@ -109,6 +109,7 @@ def check(path: Path, options: CatalogSettings) -> tuple[Ingest, list[Reject]]:
     taxonomy = Taxonomy.from_yaml(options.taxonomy) if options.taxonomy else None
     ingest = Ingest(None, None, first, taxonomy)
     ingest.read("train", path, read_options(options))
+    ingest.settle_categories()
     return ingest, [Reject(**entry) for entry in first.entries]
 
 
@@ -135,6 +136,7 @@ def _prepare_into(
             ingest = Ingest(texts, minima, rejects, given)
             for part, path in source.files.items():
                 ingest.read(part, path, read_options(options))
+        ingest.settle_categories()
         _check_rejects(ingest, options)
         groups = near_duplicate_groups(read_minima(minima_file))
         minima_file.unlink()

@@ -16,6 +16,7 @@ class Note(Enum):
     EXCEL_ID = "Rounded to Excel's notation, taken as missing"
     HALF_CHARACTERS = "NUL or half characters, removed"
     MORE_PATHS = "Several category paths, the first taken"
+    SETTLED_PATH = "Spellings read as a category path, as the others show"
 
 
 _ADVICE = {

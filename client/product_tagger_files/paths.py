@@ -11,7 +11,7 @@ from __future__ import annotations
 import html
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from product_tagger_files.errors import RowError
@@ -96,9 +96,9 @@ def path_readings(category: str) -> Iterator[str]:
 def settle_paths(categories: Sequence[str]) -> dict[str, str]:
     """Decides by all the different categories of a catalogue what slashes, bars and commas mean in them.
 
-    A path in slashes is one where the same path (or one that begins so) stands there with arrows. Otherwise slashes
-    separate in the whole catalogue or not at all: at least half of the categories must have one, and half of those
-    must share their first level with another, or have three levels. `Home/Pans`, `Home/Pots` are paths; `Food/Drink`,
+    A path in slashes is one where the same path, or the one right above it, stands there with arrows. The others are
+    paths together or not at all: at least half of the categories must have slashes, and half of those must share
+    their first level with another, or have three levels. `Home/Pans`, `Home/Pots` are paths; `Food/Drink`,
     `Health/Beauty` are labels.
 
     A comma after a path begins another one where a known path ends before it, or a known first level stands behind it.
@@ -144,19 +144,28 @@ def _settle_slashes(categories: Sequence[str], slash: str) -> dict[str, str]:
     if not candidates:
         return {}
     known = _known_paths(category for category in categories if SEPARATOR in category)
+    settled = {category: levels for category, levels in candidates.items() if _continues(levels, known)}
+    others = {category: levels for category, levels in candidates.items() if category not in settled}
+    if _branches(others, categories):
+        settled |= others
+    return {category: SEPARATOR.join(levels) for category, levels in settled.items()}
+
+
+def _continues(levels: Levels, known: set[str]) -> bool:
+    """Whether a path stands there with arrows, or one that it lies right below."""
+    return any(_key(SEPARATOR.join(levels[:length])) in known for length in {len(levels), max(len(levels) - 1, 2)})
+
+
+def _branches(candidates: Mapping[str, Levels], categories: Sequence[str]) -> bool:
+    """Whether slashes separate in a catalogue: most of its categories have them, and together they are a tree."""
     roots = Counter(_key(levels[0]) for levels in candidates.values())
     roots.update(_key(category) for category in categories if category not in candidates and SEPARATOR not in category)
     branching = sum(len(levels) > 2 or roots[_key(levels[0])] > 1 for levels in candidates.values())
-    separates = (
+    return (
         len(candidates) > 1
         and len(candidates) >= _LEAST_SHARE * len(categories)
         and branching >= _LEAST_SHARE * len(candidates)
     )
-    return {
-        category: SEPARATOR.join(levels)
-        for category, levels in candidates.items()
-        if separates or _key(SEPARATOR.join(levels)) in known
-    }
 
 
 def _known_paths(paths: Iterable[str]) -> set[str]:

@@ -79,11 +79,12 @@ def test_slashes_within_labels_separate_nothing(labels: list[str]) -> None:
     assert settle_paths(labels) == {}
 
 
-def test_a_path_in_slashes_is_one_where_it_stands_there_with_arrows_too() -> None:
-    labels = [PATH, "Sport > Tents", "home/bedding/blankets", "Home|Bedding", "Food/Drink", "Toys", "Pets"]
-    assert settle_paths(labels) == {
+def test_a_path_in_slashes_is_one_where_it_or_the_one_above_stands_there_with_arrows() -> None:
+    labels = [PATH, "Sport > Tents", "home/bedding/blankets", "Home|Bedding", "Home/Bedding/Sheets", "Home/Office"]
+    assert settle_paths([*labels, "Food/Drink", "Toys", "Pets", "Games", "Books"]) == {
         "home/bedding/blankets": "home > bedding > blankets",
         "Home|Bedding": "Home > Bedding",
+        "Home/Bedding/Sheets": "Home > Bedding > Sheets",
     }
 
 
