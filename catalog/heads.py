@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
-Targets = Mapping["Head", npt.NDArray[Any]]
-"""Head → what is true of N products: int64 [N], or bool [N, labels] where any number of labels may be right."""
+Targets = Mapping["Head", Any]
+"""Head → what is true of N products: int64 [N], or a sparse matrix, bool [N, labels], where any number of labels may be
+right."""
 
 SCORES = "SCORES"
 """The tensor with the probabilities of all heads, in the graph, in Triton and for clients."""
@@ -143,7 +145,7 @@ class Layout:
         """
         return {head: self._encode(head, examples) for head in self.labels}
 
-    def _encode(self, head: Head, examples: Sequence[Labelled]) -> npt.NDArray[Any]:
+    def _encode(self, head: Head, examples: Sequence[Labelled]) -> Any:
         numbers = {label: number for number, label in enumerate(self.labels[head])}
         if head.activation == SOFTMAX:
             for example in examples:
@@ -152,10 +154,12 @@ class Layout:
                         f"Product {example.id!r} has the {head.name} {label!r}, which the taxonomy does not list"
                     )
             return np.array([numbers[getattr(example, head.targets)] for example in examples], dtype=np.int64)
-        flags = np.zeros((len(examples), len(numbers)), dtype=np.bool_)
-        for row, example in enumerate(examples):
-            flags[row, [numbers[label] for label in getattr(example, head.targets) if label in numbers]] = True
-        return flags
+        from scipy.sparse import csr_matrix  # is no part of the server's environment, which encodes nothing
+
+        rows = [sorted({numbers[label] for label in getattr(e, head.targets) if label in numbers}) for e in examples]
+        ends = np.cumsum([0, *map(len, rows)])
+        columns = np.fromiter(chain.from_iterable(rows), dtype=np.int32, count=int(ends[-1]))
+        return csr_matrix((np.ones(len(columns), dtype=np.bool_), columns, ends), shape=(len(rows), len(numbers)))
 
 
 class Decisions(NamedTuple):
@@ -209,9 +213,11 @@ class DecisionRule:
         if missing:
             raise ValueError(f"thresholds.json has no threshold for the tag {missing[0]!r}, which is in taxonomy.json")
         allowed = np.ones((len(categories) + 1, len(tags)), dtype=np.bool_)
+        rows = {category: row for row, category in enumerate(categories)}
         for column, tag in enumerate(taxonomy.get(TAG.labels, ())):
             if tag.get("categories"):
-                allowed[:-1, column] = np.isin(categories, tag["categories"])
+                allowed[:-1, column] = False
+                allowed[[rows[category] for category in tag["categories"] if category in rows], column] = True
         return cls(layout, np.array([thresholds[tag] for tag in tags], dtype=np.float32), allowed, abstain_below)
 
     def decide(self, probabilities: Floats) -> Decisions:

@@ -75,6 +75,42 @@ def iter_split(directory: Path, split: str) -> Iterator[Example]:
                 ) from error
 
 
+@dataclass(frozen=True)
+class Part:
+    """One part of a prepared catalogue, read from the disk anew each time it is gone through.
+
+    Attributes:
+        directory: The prepared catalogue.
+        split: `train`, `validation` or `test`.
+    """
+
+    directory: Path
+    split: str
+
+    def __iter__(self) -> Iterator[Example]:
+        """Yields the examples; see `iter_split` for what it raises."""
+        return iter_split(self.directory, self.split)
+
+    def count(self) -> int:
+        """Counts the examples."""
+        return sum(1 for _ in self)
+
+
+@dataclass(frozen=True)
+class PartTexts:
+    """The texts of a part, likewise.
+
+    Attributes:
+        part: The part.
+    """
+
+    part: Part
+
+    def __iter__(self) -> Iterator[str]:
+        """Yields the texts; see `iter_split` for what it raises."""
+        return (example.text for example in self.part)
+
+
 def read_split(directory: Path, split: str) -> list[Example]:
     """Reads one part of a prepared catalogue into memory; see `iter_split`."""
     return list(iter_split(directory, split))

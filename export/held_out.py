@@ -157,7 +157,7 @@ def _labels(
         targets = taxonomy.layout.encode(examples)
     except UnknownLabel as error:
         raise ExportError(f"{error}: {catalog} has changed since training. Run `make train` again.") from None
-    return targets[CATEGORY], targets[TAG]
+    return targets[CATEGORY], targets[TAG].toarray()
 
 
 def _tokenize(examples: Sequence[Example], checkpoint: Checkpoint) -> list[npt.NDArray[np.int64]]:

@@ -42,6 +42,19 @@ class EngineOptions(Section):
     """Rounds, in which the engines take turns; the result is their median."""
 
 
+class LargeOptions(Section):
+    """What `python -m loadtest.large` measures."""
+
+    rows: Count = 1_000_000
+    """Products of the catalogue that is written."""
+    categories: Count = 1000
+    """Its categories."""
+    tags: Annotated[int, Field(ge=0)] = 2000
+    """Its tags, three of which each product carries."""
+    base: Literal["tiny", "settings"] = "tiny"
+    """`tiny`: a narrow BERT of one layer, which learns an epoch in minutes; `settings`: what `training.base` names."""
+
+
 class TargetOptions(Section):
     """Which server is asked, and with what texts."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,9 @@ from scipy.special import expit, softmax
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from catalog.heads import CATEGORY, TAG
 from catalog.prepared import Example
 from catalog.taxonomy import Taxonomy
+from training.data import Labels, encode_labels
 from training.linear_machines import LinearMachines
 from training.thresholds import choose_thresholds
 from training.vocabulary_bound import LARGEST_MIB, bounded_features
@@ -107,8 +108,7 @@ class LinearBaseline:
         """
         if not examples:
             raise ValueError("The linear baseline has no example to learn from; give it at least one.")
-        targets = taxonomy.encode(examples)
-        categories, tags = targets[CATEGORY], targets[TAG]
+        labels = encode_labels(examples, taxonomy)
         texts = _texts_with_a_feature(examples)
         columns = len(taxonomy.category_ids), len(taxonomy.tag_ids)
         analyzer = bounded_features(texts, features, sum(columns), self._largest_mib)
@@ -116,23 +116,23 @@ class LinearBaseline:
         matrix = self._vectorizer.fit_transform(texts)
 
         if validation:
-            self._fit_machines(matrix, categories, tags, columns)
+            self._fit_machines(matrix, labels, columns)
             held_out = self._vectorizer.transform([example.text for example in validation])
-            targets = taxonomy.encode(validation)
-            held_out_categories, held_out_tags = targets[CATEGORY], targets[TAG]
+            held_out_labels = encode_labels(validation, taxonomy)
         else:
             left_out = np.zeros(len(examples), dtype=bool)
             if len(examples) >= 20:
                 left_out[np.random.default_rng(self._seed).permutation(len(examples))[: len(examples) // 10]] = True
-            self._fit_machines(matrix[~left_out], categories[~left_out], tags[~left_out], columns)
-            held_out, held_out_categories, held_out_tags = matrix[left_out], categories[left_out], tags[left_out]
+            self._fit_machines(matrix[~left_out], labels.of(~left_out), columns)
+            held_out, held_out_labels = matrix[left_out], labels.of(left_out)
 
-        self._calibrate(held_out, held_out_categories, held_out_tags)
+        held_out_tags = held_out_labels.tags.toarray()
+        self._calibrate(held_out, held_out_labels.category, held_out_tags)
         self.thresholds = np.full(columns[1], 0.5, dtype=np.float32)
         if validation:
             self.thresholds = choose_thresholds(self._tag_probabilities(held_out), held_out_tags)
         else:
-            self._fit_machines(matrix, categories, tags, columns)
+            self._fit_machines(matrix, labels, columns)
         return self
 
     def category_probabilities(self, texts: Sequence[str]) -> Floats:
@@ -148,11 +148,10 @@ class LinearBaseline:
             raise RuntimeError("The linear baseline is not fitted; call fit() first.")
         return self._vectorizer.transform(texts)
 
-    def _fit_machines(
-        self, matrix: csr_matrix, categories: NDArray[np.int64], tags: NDArray[np.bool_], columns: tuple[int, int]
-    ) -> None:
-        self._category_machine.fit(matrix, (categories == column for column in range(columns[0])), columns[0])
-        self._tag_machine.fit(matrix, (tags[:, column] for column in range(columns[1])), columns[1])
+    def _fit_machines(self, matrix: csr_matrix, labels: Labels, columns: tuple[int, int]) -> None:
+        flags = labels.columns(columns[0])
+        self._category_machine.fit(matrix, islice(flags, columns[0]), columns[0])
+        self._tag_machine.fit(matrix, flags, columns[1])
 
     def _calibrate(self, matrix: csr_matrix, categories: NDArray[np.int64], tags: NDArray[np.bool_]) -> None:
         """Fit the softmax's temperature and each tag's logistic curve on examples the machines did not see."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from catalog.prepared import Example
 from catalog.taxonomy import Taxonomy
-from training.data import EncodedTexts
+from training.answers import Answers, answers_of
+from training.data import EncodedExamples, EncodedTexts
 from training.errors import TrainingError
-from training.inference import predict_logits, probabilities_of
+from training.inference import iter_logits, predict_logits, probabilities_of
 from training.modeling_product_tagging import BertForProductTagging
 from training.saving import save_model, write_json
 from training.thresholds import DIGITS
@@ -52,6 +54,21 @@ class Checkpoint:
         encoded = EncodedTexts(texts, self.tokenizer)
         logits = predict_logits(self.model, encoded, int(self.tokenizer.pad_token_id), title)
         return probabilities_of(logits, self.taxonomy.layout)
+
+    def answers(self, examples: Iterable[Example], title: str = "") -> Answers:
+        """Answer prepared examples, in any number, and put what is true of them beside it.
+
+        Args:
+            examples: gone through once, and not kept.
+            title: what the progress bar is called; empty for none.
+
+        Raises:
+            TaxonomyError: The checkpoint's taxonomy doesn't know an example's category.
+        """
+        encoded = EncodedExamples(examples, self.taxonomy, self.tokenizer)
+        logits = iter_logits(self.model, encoded, int(self.tokenizer.pad_token_id), title)
+        batches = ((rows, probabilities_of(batch, self.taxonomy.layout)) for rows, batch in logits)
+        return answers_of(batches, self.thresholds, encoded.labels, self.taxonomy)
 
 
 def write_checkpoint(directory: Path, checkpoint: Checkpoint, metrics: dict[str, Any], card: str) -> None:

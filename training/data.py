@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.sparse import csr_matrix, vstack
 from torch.utils.data import Dataset, Sampler
 from transformers import PreTrainedTokenizerBase
 
@@ -16,7 +19,8 @@ from catalog.heads import CATEGORY, TAG
 from catalog.prepared import Example
 from catalog.taxonomy import Taxonomy
 
-TOKENIZE_AT_ONCE = 4096
+AT_ONCE = 4096
+"""So many texts are tokenized, and their labels looked up, together."""
 MEGA_BATCHES = 50
 """So many batches of shuffled rows are sorted by length together: enough to save padding, few enough to stay random."""
 
@@ -27,34 +31,77 @@ class Labels:
 
     Attributes:
         category: index of the category, int64 [N].
-        tags: 1.0 where the example carries the tag, float32 [N, T].
+        tags: which tags the example carries, sparse bool [N, T].
         weight: sample weight, float32 [N].
+        languages: language codes, [N].
     """
 
     category: npt.NDArray[np.int64]
-    tags: npt.NDArray[np.float32]
+    tags: csr_matrix
     weight: npt.NDArray[np.float32]
+    languages: npt.NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.category)
+
+    def of(self, rows: npt.NDArray[np.bool_]) -> Labels:
+        """The same for some of the examples, bool [N]."""
+        return Labels(self.category[rows], self.tags[rows], self.weight[rows], self.languages[rows])
+
+    def tag_counts(self) -> npt.NDArray[np.int64]:
+        """Return how many examples carry each tag, int64 [T]."""
+        return np.bincount(self.tags.indices, minlength=self.tags.shape[1])
+
+    def columns(self, categories: int) -> Iterator[npt.NDArray[np.bool_]]:
+        """Yield for each of C categories, then for each tag, which examples have it, bool [N]."""
+        for number in range(categories):
+            yield self.category == number
+        by_tag = self.tags.tocsc()
+        for number in range(self.tags.shape[1]):
+            flags = np.zeros(len(self), dtype=np.bool_)
+            flags[by_tag.indices[by_tag.indptr[number] : by_tag.indptr[number + 1]]] = True
+            yield flags
 
 
-def encode_labels(examples: Sequence[Example], taxonomy: Taxonomy) -> Labels:
+def encode_labels(examples: Iterable[Example], taxonomy: Taxonomy) -> Labels:
     """Turn the labels of the examples into targets; tags that the taxonomy doesn't know are left out.
 
     Raises:
         TaxonomyError: The taxonomy doesn't know an example's category.
     """
+    return _joined([_encoded(batch, taxonomy) for batch in _batches(examples)] or [_encoded([], taxonomy)])
+
+
+def _encoded(examples: Sequence[Example], taxonomy: Taxonomy) -> Labels:
     targets = taxonomy.encode(examples)
     return Labels(
         category=targets[CATEGORY],
-        tags=targets[TAG].astype(np.float32),
-        weight=np.array([e.weight for e in examples], dtype=np.float32),
+        tags=targets[TAG],
+        weight=np.array([example.weight for example in examples], dtype=np.float32),
+        languages=np.array([example.lang for example in examples], dtype=np.str_),
     )
+
+
+def _joined(parts: Sequence[Labels]) -> Labels:
+    return Labels(
+        category=np.concatenate([part.category for part in parts]),
+        tags=vstack([part.tags for part in parts], format="csr"),
+        weight=np.concatenate([part.weight for part in parts]),
+        languages=np.concatenate([part.languages for part in parts]),
+    )
+
+
+def _batches(items: Iterable[Example]) -> Iterator[list[Example]]:
+    remaining = iter(items)
+    while batch := list(islice(remaining, AT_ONCE)):
+        yield batch
 
 
 class EncodedTexts:
     """Tokenized texts; their token ids lie in one flat int32 array, so that a million rows fit.
 
     Args:
-        texts: N cleaned texts.
+        texts: N cleaned texts; they are gone through once, and not kept.
         tokenizer: a fast one, which cuts at its `model_max_length`.
 
     Attributes:
@@ -62,51 +109,70 @@ class EncodedTexts:
         cut: whether the text was longer than the tokenizer's length, bool [N].
     """
 
-    def __init__(self, texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> None:
-        pieces: list[npt.NDArray[np.int32]] = []
-        lengths: list[int] = []
-        cut: list[bool] = []
-        for start in range(0, len(texts), TOKENIZE_AT_ONCE):
-            encoded = tokenizer(list(texts[start : start + TOKENIZE_AT_ONCE]), truncation=True)
-            batch = encoded["input_ids"]
-            lengths.extend(len(ids) for ids in batch)
+    def __init__(self, texts: Iterable[str], tokenizer: PreTrainedTokenizerBase) -> None:
+        flat, lengths, cut = array("i"), array("q"), array("b")
+        remaining = iter(texts)
+        while batch := list(islice(remaining, AT_ONCE)):
+            encoded = tokenizer(batch, truncation=True)
+            for ids in encoded["input_ids"]:
+                flat.extend(ids)
+                lengths.append(len(ids))
             cut.extend(bool(one.overflowing) for one in encoded.encodings or ())
-            pieces.append(np.concatenate([np.asarray(ids, dtype=np.int32) for ids in batch]))
         self.lengths: npt.NDArray[np.int64] = np.array(lengths, dtype=np.int64)
         self.cut: npt.NDArray[np.bool_] = np.array(cut, dtype=np.bool_)
-        self._ids = np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int32)
-        self._ends = np.cumsum(self.lengths)
+        self.flat_ids: npt.NDArray[np.int32] = (
+            np.frombuffer(flat, dtype=np.int32) if flat else np.zeros(0, dtype=np.int32)
+        )
+        self.ends = np.cumsum(self.lengths)
 
     def __len__(self) -> int:
         return len(self.lengths)
 
     def token_ids(self, row: int) -> npt.NDArray[np.int32]:
         """Return the token ids of one text, int32 [length]."""
-        end = self._ends[row]
-        return self._ids[end - self.lengths[row] : end]
+        end = self.ends[row]
+        return self.flat_ids[end - self.lengths[row] : end]
+
+    def occurrences(self, token_id: int) -> npt.NDArray[np.int64]:
+        """Return how often a token is in each text, int64 [N]."""
+        rows = np.searchsorted(self.ends, np.flatnonzero(self.flat_ids == token_id), side="right")
+        return np.bincount(rows, minlength=len(self))
 
 
 class EncodedExamples(EncodedTexts, Dataset[dict[str, Any]]):
     """Tokenized examples with their labels.
 
     Args:
-        texts: N cleaned texts.
-        labels: theirs.
+        examples: N examples; they are gone through once, and not kept.
+        taxonomy: numbers their labels.
         tokenizer: a fast one, which cuts at its `model_max_length`.
 
     Attributes:
-        labels: those given.
+        labels: theirs.
+
+    Raises:
+        TaxonomyError: The taxonomy doesn't know an example's category.
     """
 
-    def __init__(self, texts: Sequence[str], labels: Labels, tokenizer: PreTrainedTokenizerBase) -> None:
-        super().__init__(texts, tokenizer)
-        self.labels = labels
+    def __init__(self, examples: Iterable[Example], taxonomy: Taxonomy, tokenizer: PreTrainedTokenizerBase) -> None:
+        parts: list[Labels] = []
+
+        def texts() -> Iterator[str]:
+            for batch in _batches(examples):
+                parts.append(_encoded(batch, taxonomy))
+                yield from (example.text for example in batch)
+
+        super().__init__(texts(), tokenizer)
+        self.labels = _joined(parts or [_encoded([], taxonomy)])
 
     def __getitem__(self, row: int) -> dict[str, Any]:
+        carried = self.labels.tags
+        tags = np.zeros(carried.shape[1], dtype=np.float32)
+        tags[carried.indices[carried.indptr[row] : carried.indptr[row + 1]]] = 1.0
         return {
             "input_ids": self.token_ids(row),
             "category": self.labels.category[row],
-            "tags": self.labels.tags[row],
+            "tags": tags,
             "weight": self.labels.weight[row],
         }
 

@@ -3,85 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_matrix
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 
-from catalog.heads import CATEGORY, TAG, DecisionRule
 from catalog.reliability import expected_calibration_error
 from catalog.taxonomy import Taxonomy
+from training.answers import Answers
 
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 
 PRECISIONS = (0.90, 0.95, 0.98, 0.99)
 """Shares of right answers for which the coverage is told."""
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What a model says of N products, and what is true.
-
-    Attributes:
-        category_probabilities: float32 [N, C].
-        tag_probabilities: float32 [N, T].
-        tags_given: bool [N, T], by the rule that the server follows (catalog/heads.py).
-        category: index of the true category, int64 [N].
-        tags: bool [N, T].
-        languages: [N] of language codes.
-    """
-
-    category_probabilities: Floats
-    tag_probabilities: Floats
-    tags_given: Flags
-    category: npt.NDArray[np.int64]
-    tags: Flags
-    languages: npt.NDArray[np.str_]
-
-    @classmethod
-    def from_probabilities(
-        cls,
-        probabilities: Floats,
-        rule: DecisionRule,
-        category: npt.NDArray[np.int64],
-        tags: Flags,
-        languages: npt.NDArray[np.str_],
-    ) -> Answers:
-        """Decide by the rule what probabilities [N, C + T] answer, and put it beside what is true of the products."""
-        return cls(
-            category_probabilities=probabilities[:, rule.layout.columns(CATEGORY)],
-            tag_probabilities=probabilities[:, rule.layout.columns(TAG)],
-            tags_given=rule.decide(probabilities).tags,
-            category=category,
-            tags=tags,
-            languages=languages,
-        )
-
-    @property
-    def answered(self) -> npt.NDArray[np.int64]:
-        """Index of the most probable category, int64 [N]."""
-        best: npt.NDArray[np.int64] = self.category_probabilities.argmax(axis=1)
-        return best
-
-    @property
-    def confidence(self) -> Floats:
-        """Probability of the most probable category, float32 [N]."""
-        best: Floats = self.category_probabilities.max(axis=1, initial=0.0)
-        return best
-
-    def of(self, rows: Flags) -> Answers:
-        """The same for some of the products, bool [N]."""
-        return Answers(
-            self.category_probabilities[rows],
-            self.tag_probabilities[rows],
-            self.tags_given[rows],
-            self.category[rows],
-            self.tags[rows],
-            self.languages[rows],
-        )
+MOST_CATEGORIES = 100
+"""A confusion matrix of more can neither be drawn nor read."""
+MOST_CONFUSIONS = 30
 
 
 def summarize(answers: Answers) -> dict[str, float]:
@@ -90,7 +30,7 @@ def summarize(answers: Answers) -> dict[str, float]:
     `category_ece` and `tag_ece` are expected calibration errors: how far the stated probability lies from the share
     that is right, on average (Guo et al., 2017), in 15 bins.
     """
-    right = answers.answered == answers.category
+    right = answers.right
     figures = {
         "products": float(len(right)),
         "category_accuracy": float(right.mean()),
@@ -98,14 +38,14 @@ def summarize(answers: Answers) -> dict[str, float]:
         "category_micro_f1": float(right.mean()),  # one category a product: micro-F1 is the accuracy
         "category_ece": expected_calibration_error(answers.confidence, right),
     }
-    if answers.tags.any():
-        carried = answers.tags.any(axis=0)
+    if answers.tags.nnz:
         given, tags = answers.tags_given, answers.tags
+        carried = _counts(tags) > 0
         figures |= {
             "tag_micro_f1": micro_f1(tags, given),
             # A tag that no product of the split carries has no recall; counting it as 0 would measure the split.
-            "tag_macro_f1": float(f1_scores(tags[:, carried], given[:, carried]).mean()),
-            "tag_ece": expected_calibration_error(answers.tag_probabilities.ravel(), tags.ravel()),
+            "tag_macro_f1": float(f1_scores(tags, given)[carried].mean()),
+            "tag_ece": answers.stated.error(),
         }
     return figures
 
@@ -126,7 +66,7 @@ def category_table(answers: Answers, taxonomy: Taxonomy) -> list[dict[str, Any]]
 def tag_table(answers: Answers, taxonomy: Taxonomy, thresholds: Floats) -> list[dict[str, Any]]:
     """Return threshold, precision, recall, F1 and number of products of each tag."""
     true, given = answers.tags, answers.tags_given
-    hits, named, wanted = (true & given).sum(axis=0), given.sum(axis=0), true.sum(axis=0)
+    hits, named, wanted = _counts(true.multiply(given)), _counts(given), _counts(true)
     columns = hits / np.maximum(named, 1), hits / np.maximum(wanted, 1), f1_scores(true, given), wanted
     rows = _rows(taxonomy.tag_ids, *columns)
     for row, threshold in zip(rows, thresholds.tolist(), strict=True):
@@ -149,19 +89,23 @@ def _rows(ids: Sequence[str], *columns: npt.NDArray[Any]) -> list[dict[str, Any]
 
 # The tags' F1 is our own. scikit-learn's takes 50 times as long or more, and training computes it at every evaluation:
 # 4 s in place of 0.05 s for 20,000 products with 500 tags. It also reads a matrix of one tag as a two-class problem.
+# The matrices are sparse: those of 100,000 products and 2,000 tags would take 200 MB each.
 
 
-def f1_scores(true: Flags, given: Flags) -> npt.NDArray[np.float64]:
-    """Return the F1 of each label, [K], from bool [N, K]; 0 for a label that is neither carried nor given."""
-    scores: npt.NDArray[np.float64] = (
-        2 * (true & given).sum(axis=0) / np.maximum(1, true.sum(axis=0) + given.sum(axis=0))
-    )
+def f1_scores(true: csr_matrix, given: csr_matrix) -> npt.NDArray[np.float64]:
+    """Return the F1 of each label, [K], from sparse bool [N, K]; 0 for a label that is neither carried nor given."""
+    scores: npt.NDArray[np.float64] = 2 * _counts(true.multiply(given)) / np.maximum(1, _counts(true) + _counts(given))
     return scores
 
 
-def micro_f1(true: Flags, given: Flags) -> float:
-    """Return the F1 over all labels together, from bool [N, K]."""
-    return float(2 * (true & given).sum() / max(1, true.sum() + given.sum()))
+def micro_f1(true: csr_matrix, given: csr_matrix) -> float:
+    """Return the F1 over all labels together, from sparse bool [N, K]."""
+    return float(2 * true.multiply(given).nnz / max(1, true.nnz + given.nnz))
+
+
+def _counts(flags: csr_matrix) -> npt.NDArray[np.int64]:
+    """How many rows have each of the labels, int64 [K]."""
+    return np.bincount(flags.tocsr().indices, minlength=flags.shape[1])
 
 
 def category_macro_f1(category: npt.NDArray[np.int64], answered: npt.NDArray[np.int64]) -> float:
@@ -169,11 +113,29 @@ def category_macro_f1(category: npt.NDArray[np.int64], answered: npt.NDArray[np.
     return float(f1_score(category, answered, average="macro", zero_division=0))
 
 
-def confusion(answers: Answers, taxonomy: Taxonomy) -> npt.NDArray[np.int64]:
-    """Return how many products of each true category (rows) are answered as each category (columns), int64 [C, C]."""
+def confusion(answers: Answers, taxonomy: Taxonomy) -> npt.NDArray[np.int64] | None:
+    """Return how many products of each true category (rows) are answered as each category (columns), int64 [C, C].
+
+    None where there are more than `MOST_CATEGORIES`: nobody reads such a matrix, and it would take C² numbers.
+    """
+    if len(taxonomy.category_ids) > MOST_CATEGORIES:
+        return None
     labels = np.arange(len(taxonomy.category_ids))
     counts: npt.NDArray[np.int64] = confusion_matrix(answers.category, answers.answered, labels=labels)
     return counts
+
+
+def top_confusions(answers: Answers, taxonomy: Taxonomy) -> list[dict[str, Any]]:
+    """Return the most frequent confusions, `MOST_CONFUSIONS` at most: true category, the answered one, and products."""
+    wrong = ~answers.right
+    names = taxonomy.category_ids
+    pairs = answers.category[wrong] * len(names) + answers.answered[wrong]
+    found, counts = np.unique(pairs, return_counts=True)
+    most = np.argsort(-counts, kind="stable")[:MOST_CONFUSIONS]
+    return [
+        {"category": names[pair // len(names)], "answered": names[pair % len(names)], "products": count}
+        for pair, count in zip(found[most].tolist(), counts[most].tolist(), strict=True)
+    ]
 
 
 def precision_coverage(confidence: Floats, right: Flags) -> tuple[Floats, Floats, Floats]:

@@ -300,6 +300,8 @@ def _arguments(
         logging_dir=str(logs),
         per_device_train_batch_size=settings.batch_size // processes,
         per_device_eval_batch_size=64,
+        # In one array the Trainer would copy all batches before with every further one.
+        eval_do_concat_batches=False,
         num_train_epochs=epochs,
         learning_rate=rates.encoder,
         weight_decay=WEIGHT_DECAY,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -26,6 +28,18 @@ def predict_logits(
         title: what the progress bar is called; empty for none.
     """
     logits = np.zeros((len(texts), model.config.num_labels), dtype=np.float32)
+    for rows, batch in iter_logits(model, texts, pad_token_id, title):
+        logits[rows] = batch
+    return logits
+
+
+def iter_logits(
+    model: PreTrainedModel, texts: EncodedTexts, pad_token_id: int, title: str = ""
+) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
+    """Yield row numbers, int64 [B], and their logits, float32 [B, C + T]: every text once, the short ones first.
+
+    The arguments are those of `predict_logits`.
+    """
     by_length = np.argsort(texts.lengths, kind="stable")
     starts = range(0, len(by_length), BATCH_SIZE)
     was_training = model.training
@@ -35,9 +49,8 @@ def predict_logits(
             rows = by_length[start : start + BATCH_SIZE]
             ids, mask = pad([texts.token_ids(row) for row in rows], pad_token_id)
             answer = model(input_ids=ids.to(model.device), attention_mask=mask.to(model.device))
-            logits[rows] = answer.logits.float().cpu().numpy()
+            yield rows, answer.logits.float().cpu().numpy()
     model.train(was_training)
-    return logits
 
 
 def probabilities_of(logits: npt.NDArray[np.float32], layout: Layout) -> npt.NDArray[np.float32]:

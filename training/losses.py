@@ -18,7 +18,7 @@ def prior_log_odds(labels: Labels, layout: Layout) -> npt.NDArray[np.float32]:
     """
     rows, num_categories = max(len(labels.category), 1), len(layout.labels[CATEGORY])
     category_share = (np.bincount(labels.category, minlength=num_categories) + 0.5) / (rows + 0.5 * num_categories)
-    tag_share = (labels.tags.sum(axis=0) + 0.5) / (rows + 1.0)
+    tag_share = (labels.tag_counts().astype(np.float32) + 0.5) / (rows + 1.0)
     log_odds = np.zeros(layout.width, dtype=np.float32)
     log_odds[layout.columns(CATEGORY)] = np.log(category_share)
     log_odds[layout.columns(TAG)] = np.log(tag_share / (1.0 - tag_share))

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from catalog.reliability import reliability
 from catalog.taxonomy import Taxonomy
+from training.answers import Answers
 from training.evaluation import (
     PRECISIONS,
-    Answers,
     by_language,
     category_table,
     confusion,
@@ -22,6 +22,7 @@ from training.evaluation import (
     precision_coverage,
     summarize,
     tag_table,
+    top_confusions,
 )
 from training.saving import write_json
 
@@ -44,27 +45,30 @@ def measure(
 
     Returns:
         `test` and `validation` (None where it is empty): summaries; `by_language`: a summary each; `coverage`: a row
-        for each share of right answers; `categories` and `tags`: a row for each label; `confusion`: [C, C] products;
-        `curve`: coverage and precision, [K] each; `reliability`: rows for `category` and, where there are, `tags`.
+        for each share of right answers; `categories` and `tags`: a row for each label; `confusion`: [C, C] products, or
+        None where that would be too large; `confusions`: a row for each of the most frequent; `curve`: coverage and
+        precision, [K] each; `reliability`: rows for `category` and, where there are, `tags`.
     """
-    calibration = {"category": reliability(test.confidence, test.answered == test.category)}
-    if test.tags.any():
-        calibration["tags"] = reliability(test.tag_probabilities.ravel(), test.tags.ravel())
+    calibration = {"category": reliability(test.confidence, test.right)}
+    if test.tags.nnz:
+        calibration["tags"] = test.stated.rows()
+    matrix = confusion(test, taxonomy)
     return {
         "test": summarize(test),
-        "validation": summarize(validation) if len(validation.category) else None,
+        "validation": summarize(validation) if len(validation) else None,
         "by_language": by_language(test),
         "coverage": [coverage_at(precision, _certainty(validation), _certainty(test)) for precision in PRECISIONS],
         "categories": category_table(test, taxonomy),
         "tags": tag_table(test, taxonomy, thresholds),
-        "confusion": confusion(test, taxonomy).tolist(),
+        "confusion": None if matrix is None else matrix.tolist(),
+        "confusions": top_confusions(test, taxonomy),
         "curve": _curve(test),
         "reliability": calibration,
     }
 
 
 def _certainty(answers: Answers) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    return answers.confidence, answers.answered == answers.category
+    return answers.confidence, answers.right
 
 
 def _curve(answers: Answers) -> dict[str, Sequence[float]]:

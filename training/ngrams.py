@@ -10,7 +10,6 @@ docs/experiments/ngram-table.md.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +18,7 @@ import torch
 from scipy.sparse import csr_matrix
 from tqdm import tqdm
 
-from catalog.heads import CATEGORY, TAG, Layout
+from catalog.heads import CATEGORY, Layout
 from settings import TrainingSettings
 from training.data import EncodedExamples
 from training.linear_machines import LinearMachines
@@ -98,7 +97,7 @@ def fit_ngrams(train: EncodedExamples, layout: Layout, vocab_size: int, buckets:
     """
     machines = LinearMachines(REGULARIZATION, seed)
     columns = tqdm(
-        _columns(train, layout),
+        train.labels.columns(len(layout.labels[CATEGORY])),
         desc="n-gram table",
         total=layout.width,
         unit="label",
@@ -109,21 +108,17 @@ def fit_ngrams(train: EncodedExamples, layout: Layout, vocab_size: int, buckets:
     return Ngrams(buckets, machines.coefficients, machines.intercepts)
 
 
-def _columns(examples: EncodedExamples, layout: Layout) -> Iterator[npt.NDArray[np.bool_]]:
-    for category in range(len(layout.labels[CATEGORY])):
-        yield examples.labels.category == category
-    for tag in range(len(layout.labels[TAG])):
-        yield examples.labels.tags[:, tag] > 0
-
-
 def _features(examples: EncodedExamples, vocab_size: int, buckets: int) -> csr_matrix:
     """What `NgramTable` sums up: 1 ÷ √(a text's n-grams) for each of them, float64 [N, V + B]."""
-    tokens = [examples.token_ids(row).astype(np.int64) for row in range(len(examples))]
-    ngrams = [np.concatenate([ids, pair_ids(ids[:-1], ids[1:], vocab_size, buckets)]) for ids in tokens]
-    counts = np.array([len(one) for one in ngrams], dtype=np.int64)
-    ends = np.concatenate([[0], np.cumsum(counts)])
-    numbers = np.concatenate(ngrams) if ngrams else np.zeros(0, dtype=np.int64)
-    values = np.repeat(1 / np.sqrt(counts), counts)
-    matrix = csr_matrix((values, numbers, ends), shape=(len(ngrams), vocab_size + buckets))
+    ids, ends = examples.flat_ids.astype(np.int64), np.concatenate([[0], examples.ends])
+    inside = np.ones(len(ids), dtype=np.bool_)
+    inside[examples.ends[examples.lengths > 0] - 1] = False  # no pair begins with a text's last token
+    lefts = np.flatnonzero(inside)
+    pairs = pair_ids(ids[lefts], ids[lefts + 1], vocab_size, buckets)
+    counts = np.maximum(examples.lengths - 1, 0)
+    values = 1 / np.sqrt(np.maximum(examples.lengths + counts, 1))
+    shape = (len(examples), vocab_size + buckets)
+    matrix = csr_matrix((np.repeat(values, examples.lengths), ids, ends), shape=shape)
+    matrix += csr_matrix((np.repeat(values, counts), pairs, np.concatenate([[0], np.cumsum(counts)])), shape=shape)
     matrix.sum_duplicates()
     return matrix

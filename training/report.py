@@ -8,6 +8,7 @@ from typing import Any
 from catalog.taxonomy import Taxonomy
 from training.text_facts import unread_warnings
 
+KINDS = ("categories", "tags")
 HEADLINES = (
     ("category_accuracy", "category accuracy"),
     ("category_macro_f1", "category macro-F1"),
@@ -20,6 +21,9 @@ HEADLINES = (
 
 CUT_SHARE_TOLD = 0.02
 """A larger share of cut texts is told among the limits."""
+MOST_LABELS = 100
+"""More categories, or tags, are not listed in report and metrics.json: a file of its own has them all."""
+LABELS_FILE = "labels.csv"
 
 
 def combined(
@@ -41,16 +45,36 @@ def combined(
     }
     if not model.get("test"):
         return {**metrics, "test": None, "baseline": None, "categories": [], "tags": []}
-    metrics |= {key: model[key] for key in ("test", "coverage", "categories", "tags", "confusion")}
+    metrics |= {key: model[key] for key in ("test", "coverage", "confusion", "confusions")}
     metrics["test_by_language"] = model["by_language"]
     metrics["baseline"] = baseline["test"] if baseline else None
     metrics["baseline_by_language"] = baseline["by_language"] if baseline else None
     metrics["baseline_coverage"] = baseline["coverage"] if baseline else None
-    if baseline:
-        for kind in ("categories", "tags"):
-            pairs = zip(model[kind], baseline[kind], strict=True)
-            metrics[kind] = [{**own, "baseline_f1": other["f1"]} for own, other in pairs]
+    for kind, rows in label_rows(model, baseline).items():
+        metrics[kind] = rows if len(rows) <= MOST_LABELS else _most_frequent(rows)
+    metrics["labels"] = {kind: len(model[kind]) for kind in KINDS}
     return metrics
+
+
+def label_rows(model: Mapping[str, Any], baseline: Mapping[str, Any] | None) -> dict[str, list[dict[str, Any]]]:
+    """Return the figures of every category and every tag, with the baseline's F1 beside them where there is one.
+
+    Args:
+        model: the checkpoint's figures; without a test part there are none.
+        baseline: the baseline's; None where there are none.
+    """
+    if not model.get("test"):
+        return {kind: [] for kind in KINDS}
+    if baseline is None:
+        return {kind: list(model[kind]) for kind in KINDS}
+    return {
+        kind: [{**own, "baseline_f1": other["f1"]} for own, other in zip(model[kind], baseline[kind], strict=True)]
+        for kind in KINDS
+    }
+
+
+def _most_frequent(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda row: -row["products"])[:MOST_LABELS]
 
 
 def report_text(metrics: Mapping[str, Any], taxonomy: Taxonomy) -> str:
@@ -99,9 +123,11 @@ def report_text(metrics: Mapping[str, Any], taxonomy: Taxonomy) -> str:
             lines += [title, "", *_headline_table(figures, baseline), ""]
     lines += ["", "## How much can be tagged without a person", "", *_coverage_table(metrics)]
     lines += ["", "The least confidence is chosen on the validation part and tried on the test part."]
-    lines += ["", "## Categories", "", *_label_table(metrics["categories"])]
+    lines += ["", "## Categories", "", *_label_table(metrics, "categories")]
+    if metrics["confusion"] is None and metrics["confusions"]:
+        lines += ["", "## Most frequent confusions", "", *_confusion_table(metrics["confusions"])]
     if metrics["tags"]:
-        lines += ["", "## Tags", "", *_label_table(metrics["tags"])]
+        lines += ["", "## Tags", "", *_label_table(metrics, "tags")]
     lines += ["", "## Limits", "", *_limits(metrics)]
     return "\n".join([*lines, ""])
 
@@ -178,7 +204,13 @@ def _coverage_table(metrics: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _label_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _confusion_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = ["| true category | answered | products |", "|---|---|---|"]
+    return lines + [f"| {row['category']} | {row['answered']} | {row['products']:,} |" for row in rows]
+
+
+def _label_table(metrics: Mapping[str, Any], kind: str) -> list[str]:
+    rows, there = metrics[kind], metrics["labels"][kind]
     figures = [("threshold", "threshold")] if "threshold" in rows[0] else []
     figures += [("precision", "precision"), ("recall", "recall"), ("f1", "F1")]
     figures += [("baseline_f1", "baseline's F1")] if "baseline_f1" in rows[0] else []
@@ -187,6 +219,8 @@ def _label_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     for row in rows:
         cells = [row["id"], *(_figure(row[key]) for key, _ in figures), f"{row['products']:,}"]
         lines.append(f"| {' | '.join(cells)} |")
+    if len(rows) < there:
+        lines += ["", f"These are the {len(rows)} with the most test products, of {there:,}; {LABELS_FILE} has all."]
     return lines
 
 

@@ -18,7 +18,6 @@ from catalog.language import detect_language
 from catalog.prepared import Example
 from catalog.readers import read_products
 from product_tagger_files import ReadOptions, Reject
-from training.answers import answers_of
 from training.checkpoint import Checkpoint, read_checkpoint
 from training.errors import TrainingError
 from training.evaluation import by_language, category_table, summarize, tag_table
@@ -176,8 +175,7 @@ class TaggingModel:
             told = ", ".join(f"{count} × {reason}" for reason, count in left_out.items()) or "it is empty"
             raise TrainingError(f"{catalogue} has no product to evaluate on ({told}).")
         checkpoint = self._checkpoint
-        probabilities = checkpoint.probabilities([example.text for example in examples])
-        answers = answers_of(probabilities, checkpoint.thresholds, examples, checkpoint.taxonomy)
+        answers = checkpoint.answers(examples)
         return Evaluation(
             figures=summarize(answers),
             by_language=by_language(answers),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,34 +15,36 @@ from training.data import EncodedExamples
 
 def count_languages(examples: Iterable[Example]) -> dict[str, int]:
     """Return the number of examples by language, the most frequent first."""
-    return dict(Counter(example.lang for example in examples).most_common())
+    return _counted(example.lang for example in examples)
 
 
-def text_facts(train: Sequence[Example], encoded: EncodedExamples, unk_token_id: int | None) -> dict[str, Any]:
+def _counted(languages: Iterable[str]) -> dict[str, int]:
+    return dict(Counter(languages).most_common())
+
+
+def text_facts(train: EncodedExamples, unk_token_id: int | None) -> dict[str, Any]:
     """Return by language how many training products there are, and what becomes of their texts.
 
     `unknown_token_share` is what the vocabulary misses, `mean_tokens_by_language` and `cut_share` (of the texts, at the
     tokenizer's length) how much of a text the model reads.
 
     Args:
-        train: the examples.
-        encoded: their tokens.
+        train: the examples' tokens and languages.
         unk_token_id: the token of what the vocabulary doesn't know; None where there is no such token.
     """
-    languages = count_languages(train)
-    spoken = np.array([example.lang for example in train], dtype=np.str_)
-    rows = {language: np.flatnonzero(spoken == language) for language in languages}
-    unknown = {
-        language: float((np.concatenate([encoded.token_ids(row) for row in own]) == unk_token_id).mean())
-        for language, own in rows.items()
-    }
+    languages = _counted(train.labels.languages.tolist())
+    rows = {language: np.flatnonzero(train.labels.languages == language) for language in languages}
+    unknown = dict.fromkeys(languages, 0.0)
+    if unk_token_id is not None:
+        tokens = train.occurrences(unk_token_id)
+        unknown = {name: float(tokens[own].sum() / train.lengths[own].sum()) for name, own in rows.items()}
     return {
         "train": len(train),
         "languages": languages,
-        "unknown_token_share": unknown if unk_token_id is not None else dict.fromkeys(unknown, 0.0),
-        "mean_tokens": float(encoded.lengths.mean()),
-        "mean_tokens_by_language": {language: float(encoded.lengths[own].mean()) for language, own in rows.items()},
-        "cut_share": {language: float(encoded.cut[own].mean()) for language, own in rows.items()},
+        "unknown_token_share": unknown,
+        "mean_tokens": float(train.lengths.mean()),
+        "mean_tokens_by_language": {language: float(train.lengths[own].mean()) for language, own in rows.items()},
+        "cut_share": {language: float(train.cut[own].mean()) for language, own in rows.items()},
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from scipy.sparse import csr_matrix
 from torch.utils.data import Dataset, Sampler
 from transformers import (
     EvalPrediction,
@@ -188,19 +189,21 @@ class ValidationMetrics:
         self._layout = layout
 
     def __call__(self, prediction: EvalPrediction) -> dict[str, float]:
-        """Return the figures of logits float [N, C + T] against the targets of `TARGETS`."""
-        logits = np.asarray(prediction.predictions, dtype=np.float32)
-        category, targets, _ = cast("tuple[Any, ...]", prediction.label_ids)
-        tags = np.asarray(targets) > 0.5
+        """Return the figures of logits float [B, C + T], batch by batch, against the targets of `TARGETS`."""
+        logits = np.concatenate(prediction.predictions).astype(np.float32, copy=False)
+        batches = cast("list[tuple[Any, ...]]", prediction.label_ids)
+        category = np.concatenate([batch[0] for batch in batches])
+        tags = csr_matrix(np.concatenate([batch[1] > 0.5 for batch in batches]))
         answered = logits[:, self._layout.columns(CATEGORY)].argmax(axis=1)
         figures = {
             "category_accuracy": float((answered == category).mean()),
             "category_macro_f1": category_macro_f1(category, answered),
         }
         figures["score"] = figures["category_macro_f1"]
-        if tags.any():
+        if tags.nnz:
             probabilities = probabilities_of(logits, self._layout)[:, self._layout.columns(TAG)]
-            figures["tag_micro_f1"] = micro_f1(tags, probabilities >= best_common_threshold(probabilities, tags))
+            given = csr_matrix(probabilities >= best_common_threshold(probabilities, tags.toarray()))
+            figures["tag_micro_f1"] = micro_f1(tags, given)
             figures["score"] = (figures["category_macro_f1"] + figures["tag_micro_f1"]) / 2
         return figures
 

@@ -20,8 +20,9 @@ from catalog.demo.command import SPLITS, main, read_examples
 from catalog.demo.facts import PLANS
 from catalog.demo.vocabulary import ATTRIBUTE_KINDS, Vocabulary, load_vocabulary
 from catalog.taxonomy import Taxonomy
-from training.answers import answers_of
+from training.answers import answers_of, in_batches
 from training.baseline import LinearBaseline
+from training.data import encode_labels
 from training.evaluation import by_language, summarize
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -54,7 +55,9 @@ def scores(directory: Path) -> dict[str, dict[str, float]]:
     taxonomy, texts = Taxonomy.from_yaml(directory / "demo.taxonomy.yaml"), [row.text for row in splits["test"]]
     baseline = LinearBaseline().fit(splits["train"], taxonomy, splits["validation"])
     probabilities = np.hstack([baseline.category_probabilities(texts), baseline.tag_probabilities(texts)])
-    answers = answers_of(probabilities, baseline.thresholds, splits["test"], taxonomy)
+    answers = answers_of(
+        in_batches(probabilities), baseline.thresholds, encode_labels(splits["test"], taxonomy), taxonomy
+    )
     return {"all": summarize(answers), **by_language(answers)}
 
 

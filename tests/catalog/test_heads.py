@@ -16,6 +16,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
 
 from catalog import heads
 from catalog.heads import CATEGORY, HEADS, SOFTMAX, TAG, DecisionRule, Head, Layout, UnknownLabel
@@ -23,7 +24,8 @@ from catalog.prepared import Example
 from catalog.taxonomy import Label, Taxonomy
 from export.held_out import HeldOut
 from export.parity import Limits, compare, measure
-from training.evaluation import Answers
+from training.answers import decide, in_batches
+from training.data import Labels
 from training.inference import probabilities_of
 
 ROOT = Path(__file__).parents[2]
@@ -80,7 +82,7 @@ def test_categories_share_their_probability_and_every_tag_has_its_own() -> None:
 def test_the_labels_of_examples_become_targets() -> None:
     targets = LAYOUT.encode([Example("1", "en", "x", "home", ("gift", "tea", "rare")), Example("2", "en", "y", "food")])
     assert targets[CATEGORY].tolist() == [1, 0] and targets[CATEGORY].dtype == np.int64
-    assert targets[TAG].tolist() == [[True, False, True], [False] * 3]
+    assert targets[TAG].toarray().tolist() == [[True, False, True], [False] * 3]
     assert {head: values.shape for head, values in LAYOUT.encode([]).items()} == {CATEGORY: (0,), TAG: (0, 3)}
 
 
@@ -115,8 +117,9 @@ def test_the_labeler_the_evaluation_and_the_parity_gate_answer_the_same_to_the_s
     category = np.array([TAXONOMY.category_ids.index(name.decode()) for name in served.categories[:, 0]])
     tags = np.array([[tag.encode() in row for tag in TAXONOMY.tag_ids] for row in served.tags])
 
-    answers = Answers.from_probabilities(scores, RULE, category, tags, np.full(len(rows), "en"))
-    assert (answers.answered == category).all() and (answers.tags_given == tags).all()
+    labels = Labels(category, csr_matrix(tags), np.ones(len(rows), np.float32), np.full(len(rows), "en"))
+    answers = decide(in_batches(scores), RULE, labels)
+    assert (answers.answered == category).all() and (answers.tags_given.toarray() == tags).all()
     assert (answers.confidence == served.category_scores[:, 0]).all()
 
     products = HeldOut([np.arange(3)] * len(rows), category, tags, {"test": len(rows)}, pad_token_id=0)

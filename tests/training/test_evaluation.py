@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn.metrics import f1_score
 
 from catalog.heads import DecisionRule
 from catalog.reliability import expected_calibration_error
 from catalog.taxonomy import Label, Taxonomy
+from training.answers import Answers, decide
+from training.data import Labels
 from training.evaluation import (
-    Answers,
     by_language,
     category_macro_f1,
     category_table,
@@ -21,6 +25,7 @@ from training.evaluation import (
     precision_coverage,
     summarize,
     tag_table,
+    top_confusions,
 )
 
 TAXONOMY = Taxonomy((Label("food"), Label("home")), (Label("tea", categories=("food",)), Label("wood")))
@@ -30,17 +35,20 @@ def answers() -> Answers:
     category = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.7, 0.3]], dtype=np.float32)
     tags = np.array([[0.8, 0.1], [0.2, 0.6], [0.9, 0.9], [0.4, 0.1]], dtype=np.float32)
     rule = DecisionRule.of(TAXONOMY.data, {"tea": 0.5, "wood": 0.5})
-    return Answers.from_probabilities(
-        np.hstack([category, tags]),
-        rule,
+    labels = Labels(
         category=np.array([0, 0, 1, 1]),
-        tags=np.array([[1, 0], [0, 0], [0, 1], [1, 0]], dtype=bool),
+        tags=csr_matrix(np.array([[1, 0], [0, 0], [0, 1], [1, 0]], dtype=bool)),
+        weight=np.ones(4, dtype=np.float32),
         languages=np.array(["en", "zh", "en", "en"]),
     )
+    # In any order and in batches of any size, as a model computes them.
+    scores = np.hstack([category, tags])
+    batches = ((np.array(rows), scores[rows]) for rows in ([3, 0], [1], [2]))
+    return decide(batches, rule, labels)
 
 
 def test_a_tag_is_given_over_its_threshold_and_beside_a_category_it_goes_with() -> None:
-    assert answers().tags_given.tolist() == [[True, False], [False, True], [False, True], [False, False]]
+    assert answers().tags_given.toarray().tolist() == [[True, False], [False, True], [False, True], [False, False]]
 
 
 def test_the_summary_counts_what_is_right() -> None:
@@ -53,15 +61,8 @@ def test_the_summary_counts_what_is_right() -> None:
 
 
 def test_without_tags_the_summary_has_no_figures_of_tags() -> None:
-    one = answers()
-    bare = Answers(
-        one.category_probabilities,
-        np.zeros((4, 0), np.float32),
-        np.zeros((4, 0), bool),
-        one.category,
-        np.zeros((4, 0), bool),
-        one.languages,
-    )
+    nothing = csr_matrix((4, 0), dtype=np.bool_)
+    bare = replace(answers(), tags_given=nothing, tags=nothing)
     assert not [key for key in summarize(bare) if key.startswith("tag")]
     assert tag_table(bare, Taxonomy(TAXONOMY.categories), np.zeros(0, np.float32)) == []
 
@@ -80,14 +81,16 @@ def test_the_tables_have_a_row_for_each_label() -> None:
     tea, wood = tag_table(answers(), TAXONOMY, np.array([0.5, 0.25], dtype=np.float32))
     assert (tea["precision"], tea["recall"], tea["threshold"]) == (1.0, 0.5, 0.5)
     assert (wood["precision"], wood["recall"], wood["threshold"]) == (0.5, 1.0, 0.25)
-    assert confusion(answers(), TAXONOMY).tolist() == [[2, 0], [1, 1]]
+    matrix = confusion(answers(), TAXONOMY)
+    assert matrix is not None and matrix.tolist() == [[2, 0], [1, 1]]
+    assert top_confusions(answers(), TAXONOMY) == [{"category": "home", "answered": "food", "products": 1}]
 
 
 def test_f1_agrees_with_scikit_learn() -> None:
     random = np.random.default_rng(3)
     true, given = random.random((200, 7)) < 0.2, random.random((200, 7)) < 0.3
-    assert f1_scores(true, given) == pytest.approx(f1_score(true, given, average=None))
-    assert micro_f1(true, given) == pytest.approx(f1_score(true, given, average="micro"))
+    assert f1_scores(csr_matrix(true), csr_matrix(given)) == pytest.approx(f1_score(true, given, average=None))
+    assert micro_f1(csr_matrix(true), csr_matrix(given)) == pytest.approx(f1_score(true, given, average="micro"))
     category, answered = random.integers(0, 5, 200), random.integers(0, 5, 200)
     assert category_macro_f1(category, answered) == pytest.approx(f1_score(category, answered, average="macro"))
 

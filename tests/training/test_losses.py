@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 
 from catalog.heads import CATEGORY, TAG, Layout
 from training.data import Labels
@@ -15,8 +16,9 @@ def labels(categories: list[int], tags: list[list[int]]) -> Labels:
     count = len(categories)
     return Labels(
         np.array(categories),
-        np.array(tags, dtype=np.float32).reshape(count, -1),
+        csr_matrix(np.array(tags, dtype=np.bool_).reshape(count, -1)),
         np.ones(count, dtype=np.float32),
+        np.full(count, "en"),
     )
 
 

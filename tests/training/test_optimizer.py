@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from transformers import BertConfig, PreTrainedModel, TrainingArguments
 
-from catalog.heads import CATEGORY, TAG, Layout
+from catalog.taxonomy import Label, Taxonomy
 from training.averaging import WeightAverage
-from training.data import EncodedExamples, Labels, TokenDropout
+from training.data import EncodedExamples, TokenDropout
 from training.fine_tuning import WORD_EMBEDDINGS
 from training.freezing import freeze_lowest, leave_out_dropout
 from training.losses import ProductTaggingLoss
 from training.modeling_product_tagging import BertForProductTagging, ProductTaggingConfig
 from training.trainer import ProductTaggingTrainer
+
+TAXONOMY = Taxonomy((Label("a"), Label("b")), (Label("x"),))
 
 
 @pytest.fixture
@@ -29,13 +30,12 @@ def model() -> BertForProductTagging:
 
 def groups(model: PreTrainedModel, directory: Path) -> dict[str, tuple[float, float]]:
     """Name of each weight that learns → its rate and decay."""
-    nothing = Labels(np.zeros(0, np.int64), np.zeros((0, 1), np.float32), np.zeros(0, np.float32))
     trainer = ProductTaggingTrainer(
         model=model,
         args=TrainingArguments(output_dir=str(directory), learning_rate=1e-4, weight_decay=0.01, use_cpu=True),
-        train=EncodedExamples([], nothing, None),  # type: ignore[arg-type]
+        train=EncodedExamples([], TAXONOMY, None),  # type: ignore[arg-type]
         validation=None,
-        loss=ProductTaggingLoss(Layout({CATEGORY: ("a", "b"), TAG: ("x",)})),
+        loss=ProductTaggingLoss(TAXONOMY.layout),
         pad_token_id=0,
         learning_rates={"classifier.": 1e-3, WORD_EMBEDDINGS: 3e-4},
         token_dropout=TokenDropout(0.0, 0, ()),

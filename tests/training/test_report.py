@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 from huggingface_hub import ModelCard
 
 from catalog.taxonomy import Label, Taxonomy
 from training.card import model_card
-from training.report import combined, report_text, terminal_lines
+from training.report import combined, label_rows, report_text, terminal_lines
 
 TAXONOMY = Taxonomy((Label("food", {"zh": "食品"}), Label("home")), (Label("tea"),))
 FIGURES = {"products": 50.0, "category_accuracy": 0.95, "category_macro_f1": 0.94, "tag_micro_f1": 0.8}
@@ -33,6 +34,8 @@ METRICS: dict[str, Any] = {
     "baseline_by_language": {"en": FIGURES, "zh": FIGURES},
     "coverage": [{"precision": 0.95, "confidence": 0.6, "coverage": 0.9, "precision_reached": 0.96}],
     "baseline_coverage": [{"precision": 0.95, "confidence": 0.6, "coverage": 0.8, "precision_reached": 0.96}],
+    "confusion": [[45, 5], [0, 0]], "confusions": [{"category": "food", "answered": "home", "products": 5}],
+    "labels": {"categories": 1, "tags": 1},
     "categories": [{"id": "food", "precision": 1.0, "recall": 0.9, "f1": 0.95, "baseline_f1": 0.9, "products": 50}],
     "tags": [
         {
@@ -113,6 +116,7 @@ def test_without_a_baseline_tables_have_no_column_for_it_and_the_reason_is_told(
     learnt = {"training": METRICS["training"], "data": METRICS["data"]}
     model = {
         "sizes": {"validation": 100, "test": 50}, "test": FIGURES, "validation": FIGURES, "confusion": [[1]],
+        "confusions": [],
         "by_language": {"en": FIGURES, "zh": FIGURES}, "coverage": METRICS["coverage"],
         "categories": [{"id": "food", "precision": 1.0, "recall": 0.9, "f1": 0.95, "products": 50}], "tags": [],
     }  # fmt: skip
@@ -132,3 +136,23 @@ def test_the_card_says_when_another_validation_part_has_chosen_the_step() -> Non
         "the best on the validation part of then (100 products); probabilities and thresholds are fitted on the "
         "present one (120 products)"
     ) in report_text(metrics, TAXONOMY)
+
+
+def test_of_very_many_labels_the_report_lists_the_most_frequent_and_the_confusions_stand_in_a_table() -> None:
+    rows = [
+        {"id": f"label-{number}", "precision": 1.0, "recall": 0.9, "f1": 0.95, "products": number}
+        for number in range(10_000)
+    ]
+    learnt = {"training": METRICS["training"], "data": METRICS["data"]}
+    model = {
+        "sizes": {"validation": 100, "test": 50}, "test": FIGURES, "validation": FIGURES, "confusion": None,
+        "confusions": [{"category": "label-1", "answered": "label-2", "products": 7}], "categories": rows,
+        "tags": [{**row, "threshold": 0.5} for row in rows], "by_language": {}, "coverage": [],
+    }  # fmt: skip
+    metrics = combined(learnt, model, None, None)
+    text = report_text(metrics, TAXONOMY)
+    assert "| label-9999 | 0.9500 |" in text.replace("| 1.0000 | 0.9000 ", "") and "| label-9900 |" in text
+    assert "| label-9899 |" not in text and "| label-1 | label-2 | 7 |" in text
+    assert "These are the 100 with the most test products, of 10,000; labels.csv has all." in text
+    assert len(json.dumps(metrics)) < 60_000 and len(text) < 30_000
+    assert len(label_rows(model, None)["tags"]) == 10_000

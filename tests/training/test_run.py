@@ -83,6 +83,7 @@ def test_a_run_leaves_a_complete_checkpoint_and_its_reports(settings_for: Settin
     reports = settings.build_dir / "reports"
     pictures = {"confusion.png", "precision_coverage.png", "loss.png", "reliability.png"}
     assert {file.name for file in trained.report.iterdir()} == {
+        "labels.csv",
         "made-from.json",
         "metrics.json",
         "report.md",

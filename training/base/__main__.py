@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import transformers
 
-from catalog.prepared import Example, read_split
+from catalog.prepared import Part, PartTexts
 from settings import Settings, add_settings_options, load_settings
 from steps import run_command
 from training.base.builtin import AUTO, BUILT_IN
 from training.base.plan import plan_base, write_base
 from training.base.resolve import resolve_base
+from training.text_facts import count_languages
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,11 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _make(settings: Settings, directory: Path, force: bool) -> None:
-    train: list[Example] = []
-    if settings.training.base == AUTO or plan_base(settings.training, {}).needs_texts:
-        train = read_split(settings.build_dir / "catalog", "train")
-    plan = plan_base(settings.training, Counter(example.lang for example in train))
-    texts = {"train": [example.text for example in train]}
+    train = Part(settings.build_dir / "catalog", "train")
+    languages = count_languages(train) if settings.training.base == AUTO else {}
+    plan = plan_base(settings.training, languages)
+    texts: Iterable[str] = PartTexts(train) if plan.needs_texts else []
     written = write_base(plan, texts, directory, force=force)
     base = resolve_base(plan.name, 1, str(directory))
     print(f"{plan.name}: {plan.reason}")

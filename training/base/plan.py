@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from training.base.recipe import MULTILINGUAL_MINILM, Recipe
 from training.base.resolve import BaseModel, check_length, resolve_base
 from training.base.writing import write_multilingual, write_pruned
 from training.pace import now
+from training.sampling import sample
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +33,8 @@ HEALING_SHARE = 0.25
 """Of `training.minutes`, where layers are named that have to be healed: the rest is for fine-tuning."""
 MADE_FILE = "time.json"
 
-Texts = Mapping[str, Sequence[str]]
-"""Part of the catalogue → its texts: all decide which pieces are kept, and those of `train` heal what was cut."""
+LEARNING_TEXTS = 100_000
+"""Most texts that a base learns from: more than it has time for, and few enough to be held in memory."""
 
 
 @dataclass(frozen=True)
@@ -127,14 +128,14 @@ def plan_base(settings: TrainingSettings, languages: Mapping[str, int]) -> BaseP
     return BasePlan(name, reason, recipe, layers, vocabulary, healing_steps, settings.precision, limit)
 
 
-def find_or_make_base(plan: BasePlan, texts: Texts, directory: Path, max_length: int) -> BaseModel:
+def find_or_make_base(plan: BasePlan, texts: Iterable[str], directory: Path, max_length: int) -> BaseModel:
     """Give the planned base: from where it lies, or pruned and written to a directory of its own.
 
     Of several processes one makes the directory, and the others wait for it.
 
     Args:
         plan: what is wanted.
-        texts: those of the catalogue.
+        texts: those of the training products; gone through several times, so no iterator.
         directory: where a base that has to be made goes.
         max_length: tokens a text is cut at; must fit the base's positions.
 
@@ -150,12 +151,12 @@ def find_or_make_base(plan: BasePlan, texts: Texts, directory: Path, max_length:
     return replace(resolve_base(plan.name, max_length), reason=plan.reason)
 
 
-def write_base(plan: BasePlan, texts: Texts, directory: Path, *, force: bool = False) -> bool:
+def write_base(plan: BasePlan, texts: Iterable[str], directory: Path, *, force: bool = False) -> bool:
     """Write the planned base to a directory, unless it is there already, made from the same things.
 
     Args:
         plan: what is wanted.
-        texts: those of the catalogue; may be missing where the base is to lose nothing.
+        texts: those of the training products, as above; none where the base is to lose nothing.
         directory: appears whole, or stays as it was.
         force: write it again.
 
@@ -166,14 +167,14 @@ def write_base(plan: BasePlan, texts: Texts, directory: Path, *, force: bool = F
         BaseModelError: the base can't be found, fetched, loaded or pruned.
         Busy: the directory is being written by another program.
     """
-    all_texts = [text for part in texts.values() for text in part]
-    healing = Healing(plan.healing_steps, texts.get("train", ()), plan.precision, plan.healing_limit_s)
+    learnt_from = sample(texts, LEARNING_TEXTS) if plan.learns else []
+    healing = Healing(plan.healing_steps, learnt_from, plan.precision, plan.healing_limit_s)
     step = Step(
         "The base",
         directory,
         {
             "the base": {"name": plan.name, **plan.fingerprint()},
-            "the catalogue's texts": None if plan.vocabulary is None else _digest_of_texts(all_texts),
+            "the catalogue's texts": None if plan.vocabulary is None else _digest_of_texts(texts),
             "the training products' texts": _digest_of_texts(healing.texts) if plan.learns else None,
             "the code": code_digest("training.base.writing"),
             "the versions": versions(("tokenizers", "torch", "transformers")),
@@ -186,16 +187,16 @@ def write_base(plan: BasePlan, texts: Texts, directory: Path, *, force: bool = F
         with step.making() as staging:
             begun = now()
             if plan.name == MULTILINGUAL:
-                write_multilingual(staging, all_texts, plan.layers, plan.vocabulary, healing)
+                write_multilingual(staging, texts, plan.layers, plan.vocabulary, healing)
             else:
                 base = resolve_base(plan.name, 1)
-                write_pruned(staging, base, all_texts, plan.layers, plan.vocabulary, healing, plan.recipe.levels)
+                write_pruned(staging, base, texts, plan.layers, plan.vocabulary, healing, plan.recipe.levels)
             made = {"seconds": round(now() - begun, 1)}
             (staging / MADE_FILE).write_text(json.dumps(made) + "\n", encoding="utf-8")
     return True
 
 
-def _digest_of_texts(texts: Sequence[str]) -> str:
+def _digest_of_texts(texts: Iterable[str]) -> str:
     digest = hashlib.sha256()
     for text in texts:
         digest.update(text.encode("utf-8", "replace") + b"\n")

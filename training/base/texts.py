@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from tokenizers import Tokenizer
 
-from training.data import LengthGroupedSampler, pad
+from training.data import AT_ONCE, LengthGroupedSampler, pad
 
 BATCH_SIZE = 32
 MAX_LENGTH = 48
@@ -30,8 +31,8 @@ def batches(texts: Sequence[str], tokenizer: Tokenizer, pad_token_id: int) -> It
         tokenizer: neither cuts nor pads.
         pad_token_id: what fills the short rows of a batch.
     """
-    rows = [np.array(encoding.ids, dtype=np.int32) for encoding in tokenizer.encode_batch_fast(list(texts))]
-    rows = [row if len(row) <= MAX_LENGTH else np.append(row[: MAX_LENGTH - 1], row[-1]) for row in rows]
+    rows = [_cut(encoding.ids) for start in range(0, len(texts), AT_ONCE)
+            for encoding in tokenizer.encode_batch_fast(list(texts[start : start + AT_ONCE]))]  # fmt: skip
     order = LengthGroupedSampler(np.array([len(row) for row in rows]), BATCH_SIZE, SEED)
     for epoch in count():
         order.start_epoch(epoch)
@@ -39,6 +40,11 @@ def batches(texts: Sequence[str], tokenizer: Tokenizer, pad_token_id: int) -> It
         for start in range(0, len(numbers), BATCH_SIZE):
             ids, mask = pad([rows[number] for number in numbers[start : start + BATCH_SIZE]], pad_token_id)
             yield ids.to(DEVICE), mask.to(DEVICE)
+
+
+def _cut(ids: list[int]) -> npt.NDArray[np.int32]:
+    row = np.array(ids, dtype=np.int32)
+    return row if len(row) <= MAX_LENGTH else np.append(row[: MAX_LENGTH - 1], row[-1])
 
 
 def mean_vectors(vectors: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -38,7 +38,7 @@ def write_multilingual(
 
     Args:
         directory: where to.
-        texts: every text of the catalogue.
+        texts: every text of the training products.
         layers: numbers of the layers to keep; None keeps all.
         vocabulary: pieces to keep, more where the texts need more; None keeps all.
         healing: what follows where layers are left out.
@@ -75,7 +75,7 @@ def write_pruned(
     Args:
         directory: where to.
         base: what is pruned; stays as it is.
-        texts: every text of the catalogue.
+        texts: every text of the training products.
         layers: numbers of the layers to keep; None keeps all.
         vocabulary: pieces to keep, more where the texts need more; None keeps all.
         healing: what follows where layers are left out.

@@ -6,19 +6,19 @@ It may fail, be turned off, or be left out because it doesn't fit into memory; t
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from catalog.prepared import SPLITS, Example, read_split
-from catalog.taxonomy import Taxonomy
 from settings import Settings
 from steps import Step, code_digest, versions
-from training.answers import answers_of
+from training.answers import AT_ONCE, answers_of
 from training.baseline import LinearBaseline
 from training.chain.inputs import catalog_directory, part_digest, read_taxonomy, rules_digest
+from training.data import encode_labels
 from training.measurement import FIGURES_FILE, measure, write_figures
 from training.vocabulary_bound import TooLargeError
 
@@ -67,7 +67,10 @@ def make_compared(step: Step, settings: Settings) -> None:
         else:
             answers = {
                 split: answers_of(
-                    _probabilities(baseline, parts[split], taxonomy), baseline.thresholds, parts[split], taxonomy
+                    _batches(baseline, parts[split]),
+                    baseline.thresholds,
+                    encode_labels(parts[split], taxonomy),
+                    taxonomy,
                 )
                 for split in ("validation", "test")
             }
@@ -76,10 +79,10 @@ def make_compared(step: Step, settings: Settings) -> None:
         write_figures(directory, figures)
 
 
-def _probabilities(
-    baseline: LinearBaseline, examples: Sequence[Example], taxonomy: Taxonomy
-) -> npt.NDArray[np.float32]:
-    texts = [example.text for example in examples]
-    if not texts:
-        return np.zeros((0, taxonomy.layout.width), dtype=np.float32)
-    return np.hstack([baseline.category_probabilities(texts), baseline.tag_probabilities(texts)])
+def _batches(
+    baseline: LinearBaseline, examples: Sequence[Example]
+) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
+    for start in range(0, len(examples), AT_ONCE):
+        texts = [example.text for example in examples[start : start + AT_ONCE]]
+        probabilities = np.hstack([baseline.category_probabilities(texts), baseline.tag_probabilities(texts)])
+        yield np.arange(start, start + len(texts)), probabilities

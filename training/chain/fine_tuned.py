@@ -15,15 +15,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from catalog.prepared import read_split
+from catalog.prepared import Part, PartTexts
 from settings import Settings
 from steps import Step, code_digest, versions
 from training.base import BaseModel, BasePlan, find_or_make_base
 from training.chain.inputs import catalog_directory, labels_digest, part_digest, read_taxonomy
 from training.course import COURSE_FILE, Course
-from training.data import EncodedExamples, encode_labels
+from training.data import EncodedExamples
 from training.errors import TrainingError
 from training.fine_tuning import FineTuned, fine_tune
+from training.sampling import choosing_products, sample
 from training.saving import save_model
 from training.text_facts import text_facts, unread_warnings
 
@@ -71,19 +72,17 @@ def make_fine_tuned(step: Step, settings: Settings, plan: BasePlan, *, writes: b
         DiskError: The disk is full, or can't be written.
     """
     catalog, run = catalog_directory(settings), settings.build_dir / RUN
-    parts = {split: read_split(catalog, split) for split in ("train", "validation")}
-    if not parts["train"]:
+    products = Part(catalog, "train")
+    if next(iter(products), None) is None:
         raise TrainingError(f"{catalog}/train.jsonl holds no product: there is nothing to train on.")
     logger.info("The base is %s: %s", plan.name, plan.reason)
     # Of the training products alone: what the others say must not decide what the model is made of.
-    texts = {"train": [example.text for example in parts["train"]]}
-    base = find_or_make_base(plan, texts, settings.build_dir / "base", settings.training.max_length)
+    base = find_or_make_base(plan, PartTexts(products), settings.build_dir / "base", settings.training.max_length)
     tokenizer, taxonomy = base.tokenizer(settings.training.max_length), read_taxonomy(settings)
-    encoded = {
-        split: EncodedExamples([example.text for example in examples], encode_labels(examples, taxonomy), tokenizer)
-        for split, examples in parts.items()
-    }
-    data = text_facts(parts["train"], encoded["train"], tokenizer.unk_token_id)
+    train = EncodedExamples(products, taxonomy, tokenizer)
+    chosen = sample(Part(catalog, "validation"), choosing_products(taxonomy.layout.width))
+    validation = EncodedExamples(chosen, taxonomy, tokenizer)
+    data = text_facts(train, tokenizer.unk_token_id)
     for sentence in unread_warnings(base.name, data):
         logger.warning("%s", sentence)
     fine_tuned = fine_tune(
@@ -91,15 +90,15 @@ def make_fine_tuned(step: Step, settings: Settings, plan: BasePlan, *, writes: b
         base,
         tokenizer,
         taxonomy,
-        encoded["train"],
-        encoded["validation"],
+        train,
+        validation,
         run,
         settings.build_dir / "reports" / "tensorboard" / datetime.now().strftime("%Y%m%d-%H%M%S"),
         step.inputs,
     )
     if not writes:
         return
-    chosen_on = {"products": len(parts["validation"]), "sha256": part_digest(settings, "validation")}
+    chosen_on = {"products": len(validation), "sha256": part_digest(settings, "validation")}
     facts = {**_facts(settings, base, fine_tuned), "chosen_on": chosen_on if fine_tuned.facts["best_step"] else None}
     with step.making() as directory:
         save_model(directory, fine_tuned.model, tokenizer)

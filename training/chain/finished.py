@@ -6,26 +6,23 @@ The checkpoint is complete then. What follows measures it and writes about it, a
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from transformers import PreTrainedTokenizerBase
-
 from catalog.heads import TAG
-from catalog.prepared import Example, read_split
-from catalog.taxonomy import Taxonomy
+from catalog.prepared import Part
 from settings import Settings
 from steps import Step, code_digest, file_digest, versions
-from training.answers import answers_of
+from training.answers import answers_of, in_batches
 from training.calibration import fit_calibration
 from training.chain.inputs import catalog_directory, content_digest, part_digest, read_taxonomy
 from training.checkpoint import ANSWERING, CARD_FILE, METRICS_FILE, Checkpoint, load_model, write_checkpoint
 from training.course import COURSE_FILE, read_course
-from training.data import EncodedExamples, encode_labels
+from training.data import EncodedExamples
 from training.evaluation import summarize
 from training.inference import predict_logits, probabilities_of
 from training.ngrams import buckets_for, fit_ngrams
+from training.sampling import choosing_products, sample
 from training.thresholds import choose_thresholds
 
 logger = logging.getLogger(__name__)
@@ -69,38 +66,35 @@ def make_finished(step: Step, settings: Settings, fine_tuned: Path) -> None:
     """
     course, taxonomy = read_course(fine_tuned), read_taxonomy(settings)
     model, tokenizer = load_model(fine_tuned)
-    validation = read_split(catalog_directory(settings), "validation")
-    encoded = _encode(validation, taxonomy, tokenizer)
-    layout, labels = taxonomy.layout, encoded.labels
+    catalog, layout = catalog_directory(settings), taxonomy.layout
+    validation = Part(catalog, "validation")
+    encoded = EncodedExamples(sample(validation, choosing_products(layout.width)), taxonomy, tokenizer)
+    labels, carried = encoded.labels, encoded.labels.tags.toarray()
     ngrams = None
     # No validation product tells what the table would count.
-    if validation and (buckets := buckets_for(settings.training, model.config.vocab_size, model.config.num_labels)):
+    if len(encoded) and (buckets := buckets_for(settings.training, model.config.vocab_size, model.config.num_labels)):
         logger.info("Fitting the n-gram table: %d labels.", model.config.num_labels)
-        train = _encode(read_split(catalog_directory(settings), "train"), taxonomy, tokenizer)
+        train = EncodedExamples(Part(catalog, "train"), taxonomy, tokenizer)
         ngrams = fit_ngrams(train, layout, model.config.vocab_size, buckets, settings.training.seed)
     logits = predict_logits(model, encoded, int(tokenizer.pad_token_id), "validation part")
     ngram_logits = ngrams.logits(encoded) if ngrams else None
-    calibration = fit_calibration(logits, layout, labels.category, labels.tags > 0, ngram_logits)
+    calibration = fit_calibration(logits, layout, labels.category, carried, ngram_logits)
     calibration.fold_into(model.classifier, layout)
     if ngrams and calibration.uses_ngrams:
         ngrams.put_into(model, calibration.ngram_factors(layout))
     probabilities = probabilities_of(calibration.apply(logits, layout, ngram_logits), layout)
-    thresholds = choose_thresholds(probabilities[:, layout.columns(TAG)], labels.tags > 0)
-    answers = answers_of(probabilities, thresholds, validation, taxonomy)
+    thresholds = choose_thresholds(probabilities[:, layout.columns(TAG)], carried)
+    answers = answers_of(in_batches(probabilities), thresholds, labels, taxonomy)
     metrics = {
         "training": {
             **course.training,
             "ngram_buckets": model.config.ngram_buckets,
             "calibration": asdict(calibration),
-            "calibrated_on": {"products": len(validation), "sha256": step.inputs["the validation products"]},
+            "calibrated_on": {"products": len(encoded), "sha256": step.inputs["the validation products"]},
         },
-        "data": {**course.data, "validation": len(validation)},
-        "validation": summarize(answers) if validation else None,
+        "data": {**course.data, "validation": validation.count()},
+        "validation": summarize(answers) if len(encoded) else None,
         "test": None,
     }
     with step.making() as directory:
         write_checkpoint(directory, Checkpoint(model, tokenizer, taxonomy, thresholds), metrics, CARD)
-
-
-def _encode(examples: Sequence[Example], taxonomy: Taxonomy, tokenizer: PreTrainedTokenizerBase) -> EncodedExamples:
-    return EncodedExamples([example.text for example in examples], encode_labels(examples, taxonomy), tokenizer)

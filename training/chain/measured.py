@@ -6,10 +6,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from catalog.prepared import read_split
+from catalog.prepared import Part
 from settings import Settings
 from steps import Step, code_digest, versions
-from training.answers import answers_of
 from training.chain.inputs import catalog_directory, content_digest, part_digest, read_taxonomy, rules_digest
 from training.checkpoint import ANSWERING, read_checkpoint
 from training.measurement import FIGURES_FILE, measure, write_figures
@@ -47,21 +46,13 @@ def make_measured(step: Step, settings: Settings, checkpoint: Path) -> None:
         TrainingError: The checkpoint can't be loaded; `PreparedCatalogError` likewise.
         DiskError: The disk is full, or can't be written.
     """
-    parts = {split: read_split(catalog_directory(settings), split) for split in HELD_OUT}
-    figures: dict[str, Any] = {}
-    if parts["test"]:
+    parts = {split: Part(catalog_directory(settings), split) for split in HELD_OUT}
+    figures: dict[str, Any] = {"sizes": {split: part.count() for split, part in parts.items()}}
+    if figures["sizes"]["test"]:
         loaded = read_checkpoint(checkpoint)
-        answers = {
-            split: answers_of(
-                loaded.probabilities([example.text for example in examples], f"{split} part"),
-                loaded.thresholds,
-                examples,
-                loaded.taxonomy,
-            )
-            for split, examples in parts.items()
-        }
-        figures = measure(answers["validation"], answers["test"], loaded.taxonomy, loaded.thresholds)
+        answers = {split: loaded.answers(part, f"{split} part") for split, part in parts.items()}
+        figures |= measure(answers["validation"], answers["test"], loaded.taxonomy, loaded.thresholds)
     else:
         logger.warning("The catalogue has no test part: nothing is measured.")
     with step.making() as directory:
-        write_figures(directory, {"sizes": {split: len(rows) for split, rows in parts.items()}, **figures})
+        write_figures(directory, figures)

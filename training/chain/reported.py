@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from training.card import model_card
 from training.chain.inputs import content_digest, read_taxonomy
 from training.course import COURSE_FILE, Course, read_course
 from training.measurement import FIGURES_FILE, read_figures
-from training.report import combined, report_text
+from training.report import LABELS_FILE, combined, label_rows, report_text
 from training.saving import write_json
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ def reported_step(settings: Settings, before: Mapping[str, Path], left_out: str 
             "the code": code_digest("training.chain.reported"),
             "the versions": versions(PACKAGES),
         },
-        holds=("report.md", "metrics.json"),
+        holds=("report.md", "metrics.json", LABELS_FILE),
     )
 
 
@@ -73,17 +74,29 @@ def make_reported(step: Step, settings: Settings, before: Mapping[str, Path], le
     course, model = read_course(before["fine-tuned"]), read_figures(before["measured"])
     baseline = read_figures(before["baseline"]) if "baseline" in before else {}
     learnt = json.loads((checkpoint / "metrics.json").read_text(encoding="utf-8"))
-    metrics = combined(learnt, model, baseline if "test" in baseline else None, baseline.get("left_out", left_out))
+    beside = baseline if "test" in baseline else None
+    metrics = combined(learnt, model, beside, baseline.get("left_out", left_out))
     text = report_text(metrics, taxonomy)
     with step.making() as directory:
         (directory / "report.md").write_text(text, encoding="utf-8")
         write_json(directory / "metrics.json", metrics)
+        _write_labels(directory / LABELS_FILE, label_rows(model, beside))
         for name, draw in _figures(course, model, baseline, taxonomy).items():
             _save(directory / name, draw)
         with staged_file(checkpoint / "metrics.json") as file:
             write_json(file, metrics)
         with staged_file(checkpoint / "README.md") as file:
             file.write_text(model_card(metrics, text), encoding="utf-8")
+
+
+def _write_labels(path: Path, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Write a line of CSV for each category and tag."""
+    columns = ("kind", "id", "products", "precision", "recall", "f1", "threshold", "baseline_f1")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        for kind, of_kind in rows.items():
+            writer.writerows({"kind": "category" if kind == "categories" else "tag", **row} for row in of_kind)
 
 
 def _figures(
@@ -93,8 +106,9 @@ def _figures(
         "loss.png": partial(plots.loss_figure, course.history, course.training["best_step"])
     }
     if model.get("test"):
-        counts = np.array(model["confusion"], dtype=np.int64)
-        drawn["confusion.png"] = partial(plots.confusion_figure, counts, taxonomy.category_ids)
+        if model["confusion"] is not None:
+            counts = np.array(model["confusion"], dtype=np.int64)
+            drawn["confusion.png"] = partial(plots.confusion_figure, counts, taxonomy.category_ids)
         drawn["precision_coverage.png"] = partial(
             plots.precision_coverage_figure, model["curve"], baseline.get("curve")
         )

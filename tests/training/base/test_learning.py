@@ -33,7 +33,7 @@ def text_vectors(source: str | Path, texts: list[str]) -> torch.Tensor:
 def made(tiny_base: Path, directory: Path, steps: int, texts: list[str] = TEXTS) -> str:
     """The directory of the tiny base without its first layer."""
     plan = plan_base(TrainingSettings(base=str(tiny_base), base_layers=[1], max_length=64), {})
-    return find_or_make_base(replace(plan, healing_steps=steps), {"train": texts}, directory, 64).source
+    return find_or_make_base(replace(plan, healing_steps=steps), texts, directory, 64).source
 
 
 def test_a_healed_base_gives_nearly_the_vectors_of_the_whole_one(tiny_base: Path, tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_the_same_texts_heal_to_the_same_base_and_others_make_it_again(tiny_base
 
 def test_a_base_that_keeps_its_layers_learns_nothing(tiny_base: Path, tmp_path: Path) -> None:
     settings = TrainingSettings(base=str(tiny_base), base_vocabulary=1, max_length=64)
-    base = find_or_make_base(plan_base(settings, {}), {"train": TEXTS}, tmp_path / "base", 64)
+    base = find_or_make_base(plan_base(settings, {}), TEXTS, tmp_path / "base", 64)
     assert torch.equal(text_vectors(base.source, TEXTS[:3]), text_vectors(tiny_base, TEXTS[:3]))
 
 
@@ -86,7 +86,7 @@ def test_healing_computes_in_the_numbers_that_the_settings_name(tiny_base: Path,
             {"base": str(tiny_base), "base_layers": [1], "max_length": 64, "precision": precision}
         )
         plan = replace(plan_base(settings, {}), healing_steps=3)
-        base = find_or_make_base(plan, {"train": TEXTS}, tmp_path / "base", 64)
+        base = find_or_make_base(plan, TEXTS, tmp_path / "base", 64)
         found.append(text_vectors(base.source, UNSEEN))
     assert not torch.equal(found[0], found[1]), "another precision heals to another base"
     assert torch.allclose(found[0], found[1], atol=0.1)
@@ -99,5 +99,5 @@ def test_healing_ends_with_its_time(
     monkeypatch.setattr("training.base.healing.now", lambda: next(looks))
     plan = plan_base(TrainingSettings(base=str(tiny_base), base_layers=[1], max_length=64, minutes=1), {})
     with caplog.at_level("INFO"):
-        find_or_make_base(plan, {"train": TEXTS}, tmp_path / "base", 64)
+        find_or_make_base(plan, TEXTS, tmp_path / "base", 64)
     assert "Healing the base ended with its time, after 15 of 300 steps." in caplog.text

@@ -36,7 +36,7 @@ def vectors(base: BaseModel, texts: list[str]) -> list[torch.Tensor]:
 
 def test_the_english_base_is_taken_from_where_it_lies(tmp_path: Path) -> None:
     plan = plan_base(TrainingSettings(), {"en": 10})
-    base = find_or_make_base(plan, {"train": TEXTS}, tmp_path / "base", 96)
+    base = find_or_make_base(plan, TEXTS, tmp_path / "base", 96)
     assert base.source == str(english_directory())
     assert base.reason == plan.reason
     assert not (tmp_path / "base").exists()
@@ -44,7 +44,7 @@ def test_the_english_base_is_taken_from_where_it_lies(tmp_path: Path) -> None:
 
 def test_the_multilingual_base_is_made_in_hugging_face_format(tmp_path: Path) -> None:
     plan = plan_base(TrainingSettings(base="multilingual"), {})
-    base = find_or_make_base(plan, {"train": TEXTS}, tmp_path / "base", 96)
+    base = find_or_make_base(plan, TEXTS, tmp_path / "base", 96)
     assert (base.name, base.pooling, base.layers, base.pieces) == ("multilingual", "mean", 6, 32_000)
     config = AutoConfig.from_pretrained(base.source)
     tokenizer = AutoTokenizer.from_pretrained(base.source)
@@ -56,17 +56,17 @@ def test_the_multilingual_base_is_made_in_hugging_face_format(tmp_path: Path) ->
 
 def test_a_second_time_nothing_is_made_and_another_catalogue_makes_it_again(tmp_path: Path) -> None:
     plan, directory = plan_base(TrainingSettings(base="multilingual"), {}), tmp_path / "base"
-    find_or_make_base(plan, {"train": TEXTS}, directory, 96)
+    find_or_make_base(plan, TEXTS, directory, 96)
     before = (directory / "model.safetensors").stat().st_mtime_ns
-    find_or_make_base(plan, {"train": TEXTS}, directory, 96)
+    find_or_make_base(plan, TEXTS, directory, 96)
     assert (directory / "model.safetensors").stat().st_mtime_ns == before
-    find_or_make_base(plan, {"train": [*TEXTS, "沙发"]}, directory, 96)
+    find_or_make_base(plan, [*TEXTS, "沙发"], directory, 96)
     assert (directory / "model.safetensors").stat().st_mtime_ns != before
 
 
 def test_a_pruned_base_answers_the_catalogues_texts_as_the_whole_one(tiny_base: Path, tmp_path: Path) -> None:
     plan = plan_base(TrainingSettings(base=str(tiny_base), base_vocabulary=1, max_length=64), {})
-    pruned = find_or_make_base(plan, {"train": TEXTS}, tmp_path / "base", 64)
+    pruned = find_or_make_base(plan, TEXTS, tmp_path / "base", 64)
     assert pruned.pieces < 30_522
     for whole, own in zip(vectors(resolve_base(str(tiny_base), 64), TEXTS), vectors(pruned, TEXTS), strict=True):
         assert torch.equal(whole, own)
@@ -74,7 +74,7 @@ def test_a_pruned_base_answers_the_catalogues_texts_as_the_whole_one(tiny_base: 
 
 def test_layers_are_kept_by_their_numbers(tiny_base: Path, tmp_path: Path) -> None:
     plan = plan_base(TrainingSettings(base=str(tiny_base), base_layers=[1], max_length=64), {})
-    base = find_or_make_base(plan, {"train": TEXTS}, tmp_path / "base", 64)
+    base = find_or_make_base(plan, TEXTS, tmp_path / "base", 64)
     assert (base.layers, base.pieces, base.pooling) == (1, 30_522, "cls")
     whole, kept = (AutoModel.from_pretrained(place).encoder.layer for place in (tiny_base, base.source))
     assert torch.equal(kept[0].output.dense.weight, whole[1].output.dense.weight)
@@ -84,7 +84,7 @@ def test_layers_are_kept_by_their_numbers(tiny_base: Path, tmp_path: Path) -> No
 def test_layers_that_are_not_there_are_refused(tiny_base: Path, tmp_path: Path, layers: list[int]) -> None:
     plan = plan_base(TrainingSettings(base=str(tiny_base), base_layers=layers, max_length=64), {})
     with pytest.raises(BaseModelError, match=r"training.base_layers is .*0 to 1, in ascending order"):
-        find_or_make_base(plan, {"train": TEXTS}, tmp_path / "base", 64)
+        find_or_make_base(plan, TEXTS, tmp_path / "base", 64)
     assert not (tmp_path / "base").exists()
 
 
@@ -139,7 +139,7 @@ def test_the_command_needs_a_catalogue_to_prune_to(tmp_path: Path, capsys: pytes
 
 def test_tokens_of_the_made_base_are_those_of_the_whole_one(tmp_path: Path) -> None:
     plan = plan_base(TrainingSettings(base="multilingual", base_vocabulary=1), {})
-    base = find_or_make_base(plan, {"train": TEXTS}, tmp_path / "base", 96)
+    base = find_or_make_base(plan, TEXTS, tmp_path / "base", 96)
     tokenizer = base.tokenizer(96)
     counts = Counter(len(ids) for ids in tokenizer(TEXTS)["input_ids"])
     assert counts.total() == 3 and tokenizer.unk_token_id not in np.concatenate(tokenizer(TEXTS)["input_ids"])
