@@ -30,6 +30,8 @@ BUCKETS = 32_768
 """Rows for pairs. Half or twice as many differ no more than by chance (docs/experiments/ngram-table.md)."""
 LARGEST_TABLE_MIB = 128
 """`auto` leaves the table out beyond: every process that serves it holds it in memory."""
+LARGEST_WORK = 50_000_000
+"""Most products times labels that the machines are fitted on: some ten minutes on one core."""
 REGULARIZATION = 1.0
 
 
@@ -83,6 +85,11 @@ def buckets_for(settings: TrainingSettings, vocab_size: int, num_labels: int) ->
         num_labels, f"{vocab_size:,}", mib, BUCKETS,
     )  # fmt: skip
     return 0
+
+
+def products_to_fit(num_labels: int) -> int:
+    """Return on how many training products so many machines are fitted, at most."""
+    return LARGEST_WORK // max(1, num_labels)
 
 
 def fit_ngrams(train: EncodedExamples, layout: Layout, vocab_size: int, buckets: int, seed: int) -> Ngrams:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -39,3 +39,16 @@ def sample(items: Iterable[Item], most: int) -> list[Item]:
         elif (place := draw.randrange(number + 1)) < most:
             kept[place] = number, item
     return [item for _, item in sorted(kept, key=lambda one: one[0])]
+
+
+def spread(items: Iterable[Item], there: int, most: int) -> Iterator[Item]:
+    """Yield at most so many items at equal distances; nothing is kept.
+
+    Args:
+        items: they are gone through once.
+        there: how many they are.
+        most: how many are wanted. Where there are no more, all are taken.
+    """
+    for number, item in enumerate(items):
+        if there <= most or (number + 1) * most // there > number * most // there:
+            yield item

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from training import vocabulary_bound
 from training.vocabulary_bound import TooLargeError, bounded_features
 
 
@@ -30,3 +31,10 @@ def test_words_of_one_product_go_first_where_memory_is_short() -> None:
 def test_what_does_not_fit_even_so_is_refused_in_a_sentence_with_its_size() -> None:
     with pytest.raises(TooLargeError, match=r"3 words and pairs of words for 1,000,000 labels would take \d+ MiB"):
         bounded_features(TEXTS, words, columns=1_000_000, largest_mib=1.0)
+
+
+def test_what_would_take_hours_to_learn_from_is_refused_before_it_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vocabulary_bound, "LARGEST_WORK", 1000)
+    assert bounded_features(TEXTS, words, columns=8).min_products == 1
+    with pytest.raises(TooLargeError, match=r"120 words of products for 50 labels would take 6 times as long"):
+        bounded_features(TEXTS, words, columns=50)

@@ -21,8 +21,8 @@ from training.course import COURSE_FILE, read_course
 from training.data import EncodedExamples
 from training.evaluation import summarize
 from training.inference import predict_logits, probabilities_of
-from training.ngrams import buckets_for, fit_ngrams
-from training.sampling import choosing_products, sample
+from training.ngrams import buckets_for, fit_ngrams, products_to_fit
+from training.sampling import choosing_products, sample, spread
 from training.thresholds import choose_thresholds
 
 logger = logging.getLogger(__name__)
@@ -73,8 +73,13 @@ def make_finished(step: Step, settings: Settings, fine_tuned: Path) -> None:
     ngrams = None
     # No validation product tells what the table would count.
     if len(encoded) and (buckets := buckets_for(settings.training, model.config.vocab_size, model.config.num_labels)):
-        logger.info("Fitting the n-gram table: %d labels.", model.config.num_labels)
-        train = EncodedExamples(Part(catalog, "train"), taxonomy, tokenizer)
+        products, most = Part(catalog, "train"), products_to_fit(layout.width)
+        there = products.count()
+        of_all = f" of {there:,}" if there > most else ""
+        logger.info(
+            "Fitting the n-gram table: %d labels, %s%s products.", layout.width, f"{min(there, most):,}", of_all
+        )
+        train = EncodedExamples(spread(products, there, most), taxonomy, tokenizer)
         ngrams = fit_ngrams(train, layout, model.config.vocab_size, buckets, settings.training.seed)
     logits = predict_logits(model, encoded, int(tokenizer.pad_token_id), "validation part")
     ngram_logits = ngrams.logits(encoded) if ngrams else None
