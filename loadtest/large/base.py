@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import torch
 from transformers import BertConfig, BertModel
 
 from training.base import resolve_base
 
 FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json")
 POSITIONS = 128
+SEED = 13
 
 
 def write_tiny_base(directory: Path) -> None:
@@ -24,6 +26,7 @@ def write_tiny_base(directory: Path) -> None:
         intermediate_size=64,
         max_position_embeddings=POSITIONS,
     )
+    torch.manual_seed(SEED)
     BertModel(config, add_pooling_layer=False).save_pretrained(directory)
     for name in FILES:
         shutil.copy2(Path(english.source) / name, directory)
