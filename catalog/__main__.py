@@ -52,6 +52,7 @@ def _print_prepared(prepared: Prepared, seconds: float) -> None:
     summary = prepared.summary
     rejects = summary["rejects"]
     print(f"{sum(summary['rows_read'].values()):,} rows read, {rejects['rows']:,} rejected ({rejects['share']:.2%}).")
+    _print_continuations(summary["continuations"])
     _print_reasons(rejects["reasons"], "rejected")
     _print_reasons(summary["left_out"], "left out")
     _print_told(summary["told"])
@@ -87,6 +88,7 @@ def _check(path: Path, options: CatalogSettings) -> int:
     if rejected > len(rejects):
         print(f"… and {rejected - len(rejects):,} more")
     print(f"{read:,} rows read, {len(ingest):,} usable, {rejected:,} rejected.")
+    _print_continuations(ingest.notes.continuations)
     _print_reasons(ingest.reject_reasons, "rejected")
     _print_told(ingest.notes.sentences())
     if len(ingest):
@@ -102,6 +104,11 @@ def _check(path: Path, options: CatalogSettings) -> int:
         print(f"error: more than {limit} rejected: `prepare` would stop", file=sys.stderr)
         return 1
     return 0
+
+
+def _print_continuations(rows: int) -> None:
+    if rows:
+        print(f"{rows:,} more rows continue a product: variants, pictures, store views.")
 
 
 def _print_reasons(reasons: Mapping[str, int], verb: str) -> None:

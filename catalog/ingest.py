@@ -25,7 +25,7 @@ from catalog.readers import read_products
 from catalog.spelling import clean_name, hint, label_id
 from catalog.splits import HASHES, signatures
 from catalog.taxonomy import Taxonomy
-from product_tagger_files import Note, Notes, Product, ReadOptions, Reject, path_readings, settle_paths
+from product_tagger_files import Continuation, Note, Notes, Product, ReadOptions, Reject, path_readings, settle_paths
 
 logger = logging.getLogger(__name__)
 
@@ -153,7 +153,7 @@ class Ingest:
         """
         number = SPLITS.index(part)
         for row, item in read_products(path, options, notes=self.notes):
-            if item is None:
+            if item is None or isinstance(item, Continuation):
                 continue
             self.rows_read[part] += 1
             if self.rows_read[part] % PROGRESS_ROWS == 0:

@@ -161,6 +161,7 @@ def _prepare_into(
         "seed": options.seed,
         "files": files,
         "rows_read": dict(ingest.rows_read),
+        "continuations": ingest.notes.continuations,
         "rejects": {"rows": rejected, "share": rejected / read, "reasons": dict(ingest.reject_reasons.most_common())},
         "left_out": dict(Counter(left_out.values())),
         "notes": ingest.notes.to_json(),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import product_tagger_files
-from product_tagger_files import Notes, Product, ReadOptions, Reject, Row
+from product_tagger_files import Continuation, Notes, Product, ReadOptions, Reject, Row
 from settings.schema import CatalogSettings
 from steps import ProductTaggerError
 
@@ -17,12 +17,12 @@ class CatalogError(ProductTaggerError):
 
 def read_options(settings: CatalogSettings) -> ReadOptions:
     """Returns what the settings say of how files are to be read."""
-    return ReadOptions(columns=settings.columns)
+    return ReadOptions(columns=settings.columns, format=settings.format)
 
 
 def read_products(
     path: Path, options: ReadOptions | None = None, *, text_only: bool = False, notes: Notes | None = None
-) -> Iterator[tuple[Row, Product | Reject | None]]:
+) -> Iterator[tuple[Row, Product | Reject | Continuation | None]]:
     """Reads a catalogue file; see `product_tagger_files.read_products`.
 
     Raises:

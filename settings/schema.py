@@ -25,6 +25,9 @@ class CatalogSettings(Section):
     shop.test.*."""
     columns: dict[str, str] = Field(default_factory=dict)
     """Product field → your column name, for instance {title: product_name}."""
+    format: Literal["auto", "plain", "shopify", "woocommerce", "google-merchant", "magento"] = "auto"
+    """Whose export the catalogue is. `auto`: recognised by the header. `plain`: the columns are the product's fields.
+    `columns` goes before it."""
     taxonomy: Path | None = None
     """A taxonomy.yaml with ids, display names and synonyms. null: derived from the training products."""
     min_tag_products: Annotated[int, Field(ge=1)] = 10

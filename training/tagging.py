@@ -17,7 +17,7 @@ from catalog.heads import CATEGORY, TAG, DecisionRule
 from catalog.language import detect_language
 from catalog.prepared import Example
 from catalog.readers import read_products
-from product_tagger_files import ReadOptions, Reject
+from product_tagger_files import Continuation, ReadOptions, Reject
 from training.checkpoint import Checkpoint, read_checkpoint
 from training.errors import TrainingError
 from training.evaluation import by_language, category_table, summarize, tag_table
@@ -188,7 +188,7 @@ class TaggingModel:
         """The products of a file whose category the checkpoint knows; tags that it doesn't know are dropped."""
         taxonomy, examples, left_out = self._checkpoint.taxonomy, [], Counter[str]()
         for _, product in read_products(path, ReadOptions(columns or {})):
-            if product is None:
+            if product is None or isinstance(product, Continuation):
                 continue
             if isinstance(product, Reject):
                 left_out[product.reason] += 1

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from product_tagger_files import FIELDS, TEXT_FIELDS, FileError, estimate_rows
+from product_tagger_files import EXPORT_FORMATS, FIELDS, TEXT_FIELDS, FileError, estimate_rows
 
 from .bulk import BulkOptions, tag_file
 from .display import language_code
@@ -93,6 +93,10 @@ def _parser() -> argparse.ArgumentParser:
     bulk.add_argument(
         "--columns", nargs="+", action="extend", default=[], metavar="FIELD=COLUMN",
         help="where the file's columns have other names: title=product_name",
+    )  # fmt: skip
+    bulk.add_argument(
+        "--format", choices=EXPORT_FORMATS, default="auto",
+        help="whose export IN is (auto: recognised by its header; plain: it has a product's fields)",
     )  # fmt: skip
     bulk.add_argument("--concurrency", type=_count, default=8, metavar="N", help="requests in flight (%(default)s)")
     bulk.add_argument(
@@ -185,6 +189,7 @@ def _tag_file(options: argparse.Namespace, columns: dict[str, str]) -> int:
         output=options.output,
         url=options.url,
         columns=columns,
+        format=options.format,
         concurrency=options.concurrency,
         timeout=options.timeout or 60.0,
         wait=options.wait,

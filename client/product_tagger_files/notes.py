@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any
 
@@ -31,12 +31,18 @@ _SHOWN = 40
 
 
 class Notes:
-    """Counts the notes of one or more files, by kind and by field, and keeps the first few different values."""
+    """What was noted of one or more files: cells by kind and field, with the first few different values.
+
+    Attributes:
+        continuations: Rows that only continued a product: variants, pictures, store views.
+    """
 
     def __init__(self) -> None:
         """Starts without any."""
         self._counts: Counter[tuple[Note, str]] = Counter()
         self._examples: dict[tuple[Note, str], list[str]] = {}
+        self._exports: dict[str, tuple[str, Mapping[str, str]]] = {}
+        self.continuations = 0
 
     def add(self, note: Note, field: str, value: Any) -> None:
         """Counts one cell of a product field."""
@@ -49,6 +55,10 @@ class Notes:
     def count(self, note: Note, field: str | None = None) -> int:
         """How many cells were noted so, of one field or of all."""
         return sum(n for (kind, name), n in self._counts.items() if kind is note and field in (None, name))
+
+    def recognised(self, file: str, export: str, sources: Mapping[str, str]) -> None:
+        """Keeps that a file is a shop system's export, and which columns the product fields come from."""
+        self._exports[file] = export, sources
 
     def __bool__(self) -> bool:
         return bool(self._counts)
@@ -63,6 +73,9 @@ class Notes:
     def sentences(self) -> list[str]:
         """One line for each kind: the fields with their cells, the first different values, and what to do."""
         lines: list[str] = []
+        for file, (export, sources) in self._exports.items():
+            origins = "; ".join(f"{field}: {columns}" for field, columns in sources.items())
+            lines.append(f"{file} is read as an export of {export} ({origins}).")
         for note in Note:
             fields = [
                 f"{field} {count:,} ({', '.join(self._examples[note, field])})"

@@ -101,7 +101,7 @@ def settle_paths(categories: Sequence[str]) -> dict[str, str]:
     their first level with another, or have three levels. `Home/Pans`, `Home/Pots` are paths; `Food/Drink`,
     `Health/Beauty` are labels.
 
-    A comma after a path begins another one where a known path ends before it, or a known first level stands behind it.
+    A comma ends a path where a known path ends before it and another follows, or a known first level stands behind it.
 
     Args:
         categories: Each once, as `read_category` gives them.
@@ -128,8 +128,9 @@ def _settle_commas(categories: Sequence[str]) -> dict[str, str]:
     settled: dict[str, str] = {}
     for path in paths:
         for comma in _commas(path):
-            before, root = path[:comma].strip(), re.split(r"[,，]| > ", path[comma + 1 :], maxsplit=1)[0]
-            if _key(before) in known or _key(root) in roots:
+            before, behind = path[:comma].strip(), path[comma + 1 :]
+            root = re.split(r"[,，]| > ", behind, maxsplit=1)[0]
+            if (SEPARATOR in behind and _key(before) in known) or _key(root) in roots:
                 settled[path] = before
                 break
     return settled
@@ -191,6 +192,8 @@ def _from_list(value: Sequence[Any], notes: Notes) -> str:
     first = next((item for item in value if item is not None), "")
     try:
         if isinstance(first, (list, tuple)):  # a list of paths
+            if len(value) > 1:
+                notes.add(Note.MORE_PATHS, "category", value)
             value = first
         levels = [to_text(word, "category", notes) for word in words(value)]
     except (NotAList, RowError):

@@ -7,17 +7,20 @@ never hides those after it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from product_tagger_files.aliases import suggestion
 from product_tagger_files.containers import file_stem
 from product_tagger_files.errors import FileError, RowError
+from product_tagger_files.exports import Cells, Continuation, ExportFormat, open_shop, shop_cells
 from product_tagger_files.fields import FIELDS, product_from_row
 from product_tagger_files.notes import Notes
 from product_tagger_files.record import Product
-from product_tagger_files.rows import Row
+from product_tagger_files.rows import Row, Table
+from product_tagger_files.shops import LooksAhead, Shop
 from product_tagger_files.tables import open_table
 
 logger = logging.getLogger(__name__)
@@ -32,9 +35,11 @@ class ReadOptions:
 
     Attributes:
         columns: Product field → the shop's own column name; a field not named keeps its own name.
+        format: Whose columns they are, one of `EXPORT_FORMATS`. `columns` goes before it.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
+    format: ExportFormat = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ class Reject:
 
 def read_products(
     path: Path, options: ReadOptions | None = None, *, text_only: bool = False, notes: Notes | None = None
-) -> Iterator[tuple[Row, Product | Reject | None]]:
+) -> Iterator[tuple[Row, Product | Reject | Continuation | None]]:
     """Reads a catalogue file.
 
     Args:
@@ -81,41 +86,75 @@ def read_products(
         notes: Where cells are counted that were taken as missing or read by a guess; None counts none.
 
     Yields:
-        A row, of which `line` and `lines` tell the place, and what it is: a Product, a Reject, or None for lines that
-        hold no row (header, empty lines). In the file's order; every line of the file is in one of them.
+        A row, of which `line` and `lines` tell the place, and what it is: a Product, a Reject, a Continuation of the
+        product before it, or None for lines that hold no row (header, empty lines). In the file's order; every line
+        of the file is in one of them.
 
     Raises:
         FileError: The file is missing, of an unknown format, not what its name says, or lacks a mapped column.
     """
     options = options or ReadOptions()
     notes = Notes() if notes is None else notes
-    names = {name: options.columns.get(name, name) for name in (TEXT_FIELDS if text_only else FIELDS)}
+    fields = TEXT_FIELDS if text_only else FIELDS
+    stem = file_stem(path)
     with open_table(path) as table:
-        unknown = _UnknownColumns(path, names)
-        if table.columns is not None:
-            _require_columns(path, names, table.columns)
-            unknown.note(table.columns)
-        stem = file_stem(path)
-        for row in table.rows(set(names.values())):
-            if row.values is not None and table.columns is None:
-                unknown.note(row.values)
-            yield row, _product(row, path, names, f"{stem}:{row.line}", not text_only, notes)
+        found = open_shop(path, options.format, table.columns)
+        rows: Iterator[tuple[Row, Cells | Continuation]]
+        if found is None:
+            rows = _plain_cells(table, path, {name: options.columns.get(name, name) for name in fields})
+        else:
+            rows = _export_cells(table, path, *found, options, fields, notes)
+        for row, cells in rows:
+            if isinstance(cells, Continuation):
+                notes.continuations += cells.rows
+                yield row, cells
+            else:
+                cells = {field: cells[field] for field in fields if field in cells}
+                yield row, _product(row, path, cells, f"{stem}:{row.line}", not text_only, notes)
+
+
+def _plain_cells(table: Table, path: Path, names: Mapping[str, str]) -> Iterator[tuple[Row, Cells | Continuation]]:
+    """The rows of a file whose columns are the product record's, or mapped to it."""
+    unknown = _UnknownColumns(path, names)
+    if table.columns is not None:
+        _require_columns(path, names, table.columns)
+        unknown.note(table.columns)
+    for row in table.rows(set(names.values())):
+        values = row.values or {}
+        if table.columns is None:
+            unknown.note(values)
+        yield row, {field: values.get(name) for field, name in names.items()}
+
+
+def _export_cells(
+    table: Table, path: Path, name: str, shop: Shop, options: ReadOptions, fields: Collection[str], notes: Notes
+) -> Iterator[tuple[Row, Cells | Continuation]]:
+    """The rows of a shop system's export."""
+    columns = {field: column for field, column in options.columns.items() if field in fields}
+    header = table.columns or ()
+    _require_mapped(path, columns, header)
+    sources = {**shop.sources, **columns}
+    if "category" in fields and not sources.get("category"):
+        raise FileError(f"{path} has no column with a category, which training needs; {_columns_of(header)}")
+    notes.recognised(path.name, name, {field: sources[field] for field in fields if sources.get(field)})
+    if isinstance(shop, LooksAhead):
+        with open_table(path) as again:
+            shop.look_ahead(row.values for row in again.rows(None) if row.values is not None)
+    yield from shop_cells(table.rows(None), shop, columns)
 
 
 def _product(
-    row: Row, path: Path, names: Mapping[str, str], default_id: str, require_category: bool, notes: Notes
+    row: Row, path: Path, cells: Cells, default_id: str, require_category: bool, notes: Notes
 ) -> Product | Reject | None:
     if row.is_empty:
         return None
-    values = row.values or {}
-    cells = {field: values.get(name) for field, name in names.items()}
     try:
         if row.error is not None:
             raise row.error
         return product_from_row(cells, default_id=default_id, require_category=require_category, notes=notes)
     except RowError as error:
         shown = row.raw if row.raw is not None else row.values
-        name = cells["id"] if isinstance(cells["id"], (str, int)) else ""
+        name = cells.get("id") if isinstance(cells.get("id"), (str, int)) else ""
         name = str(name).strip().encode("utf-8", "replace").decode()
         return Reject(path.name, row.line, error.reason, error.detail, shown, row.lines, name or default_id)
 
@@ -137,17 +176,29 @@ class _UnknownColumns:
 
 
 def _require_columns(path: Path, names: Mapping[str, str], header: tuple[str, ...]) -> None:
+    _require_mapped(path, {name: column for name, column in names.items() if name != column}, header)
     for name, column in names.items():
         if header.count(column) > 1:
             raise FileError(f"{path}: the column {column!r}, the {name}, is there twice: rename the other one")
-        if name != column and column not in header:
-            raise FileError(
-                f"{path} has no column {column!r}, which catalog.columns (tag: --columns) maps to {name!r}; "
-                f"its columns are {', '.join(header)}"
-            )
     if names["title"] not in header and names["description"] not in header:
         raise FileError(
-            f"{path} has neither a column {names['title']!r} nor {names['description']!r}; its columns are "
-            f"{', '.join(header)}: name the one with the text, for instance in catalog.columns {{title: {header[0]}}}, "
-            f"for tag --columns 'title={header[0]}'"
+            f"{path} has neither a column {names['title']!r} nor {names['description']!r}; {_columns_of(header)}: "
+            f"{suggestion(header, names)}"
         )
+    if "category" in names and names["category"] not in header:
+        raise FileError(
+            f"{path} has no column {names['category']!r}, which training needs; {_columns_of(header)}: "
+            f"{suggestion(header, names)}"
+        )
+
+
+def _require_mapped(path: Path, columns: Mapping[str, str], header: tuple[str, ...]) -> None:
+    for name, column in columns.items():
+        if column not in header:
+            raise FileError(
+                f"{path} has no column {column!r}, which catalog.columns maps to {name!r}; {_columns_of(header)}"
+            )
+
+
+def _columns_of(header: tuple[str, ...]) -> str:
+    return f"its columns are {', '.join(header)}"

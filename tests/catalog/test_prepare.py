@@ -90,6 +90,26 @@ def test_one_file_becomes_three_parts_with_cleaned_texts_and_a_taxonomy(tmp_path
     assert not list(prepared.directory.glob("*.tmp"))
 
 
+def test_rows_that_continue_a_product_are_told_and_are_no_rejects(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["Handle,Title,Type,Tags,Option1 Name,Option1 Value"]
+    for number in range(30):
+        title = row(number)["title"]
+        lines += [f'h{number},{title},Home > Rugs,"wool, nan",Size,S', f"h{number},,,,,M", f"h{number},,,,,"]
+    path = write(tmp_path / "shop.csv", lines)
+    assert main(["check", str(path), "--config", str(write(tmp_path / "empty.yaml", ["{}"]))]) == 0
+    told = capsys.readouterr().out
+    assert "30 rows read, 30 usable, 0 rejected." in told and "60 more rows continue a product" in told
+    assert "shop.csv is read as an export of shopify" in told and "tags 30 ('nan')" in told
+
+    summary = prepare(settings_for(tmp_path, path)).summary
+    assert (summary["rows_read"], summary["continuations"]) == ({"train": 30}, 60)
+    assert summary["notes"] == {"missing": {"tags": 30}}
+    with pytest.raises(CatalogError, match="neither a column 'title'"):
+        prepare(settings_for(tmp_path, path, "catalog.format=plain"))
+
+
 def test_every_row_is_an_example_or_a_reject_with_its_line(tmp_path: Path) -> None:
     rows: list[Any] = [row(number) for number in range(100)]
     rows[10] = "{broken"

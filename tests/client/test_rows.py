@@ -10,7 +10,7 @@ import pytest
 
 from catalog.readers import read_products
 from product_tagger_client.bulk.rows import read_rows
-from product_tagger_files import ReadOptions, Reject, estimate_rows
+from product_tagger_files import Product, ReadOptions, Reject, estimate_rows
 
 ROWS: list[dict[str, Any]] = [
     {"id": "plain", "title": "Cotton dress", "description": "For summer"},
@@ -54,7 +54,7 @@ def from_catalog(path: Path, columns: dict[str, str]) -> list[tuple[int, str | N
     return [
         (row.line, None, "") if isinstance(item, Reject) else (row.line, item.id, item.raw_text)
         for row, item in read_products(path, ReadOptions(columns), text_only=True)
-        if item is not None
+        if isinstance(item, (Product, Reject))
     ]
 
 

@@ -47,7 +47,8 @@ def test_further_paths_of_a_product_are_counted() -> None:
     read_category("Home > Rugs | Sale > Rugs", notes)
     read_category(["Home > Rugs", "Sale > Rugs"], notes)
     read_category("Home > Rugs", notes)
-    assert notes.count(Note.MORE_PATHS, "category") == 2
+    read_category([["Home", "Rugs"], ["Sale"]], notes)
+    assert notes.count(Note.MORE_PATHS, "category") == 3
 
 
 @pytest.mark.parametrize("written", [True, {"a": {}}, [["a", {"b": 1}]], "x" * 1001, ["x"] * 1001])
@@ -98,6 +99,7 @@ def test_a_comma_ends_a_path_where_a_known_path_ends_or_a_known_one_begins() -> 
     ["Appliances > Heating, Cooling & Air > Fans", "Food, Beverages & Tobacco > Food Items > Tofu, Soy > Cheese"],
 )
 def test_a_comma_within_a_level_ends_nothing(path: str) -> None:
+    assert settle_paths(["Home > Chairs", "Home > Chairs, Recliners"]) == {}
     beside = ["Appliances", "Food, Beverages & Tobacco", "Appliances > Ovens", "Food, Beverages & Tobacco > Food Items"]
     assert settle_paths([*beside, path]) == {}
 

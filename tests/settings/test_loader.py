@@ -89,7 +89,7 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(tmp_path: Path, text
             "`export.tensorrt.length_buckets.1` is 0: input should be greater than or equal to 8.",
         ),
         ("catalog.path=", "`catalog.path` is None: input should be a valid string."),
-        ("catalog=5", "`catalog` is a section with keys such as path, columns, taxonomy, not a value."),
+        ("catalog=5", "`catalog` is a section with keys such as path, columns, format, not a value."),
         ("catalog.columns={titel: x}", "'titel' is not a product field; the fields are id, group, lang, title, "),
         ("catalog.columns.titel=x", "'titel' is not a product field; the fields are id, group, lang, title, "),
         ("trainning.epochs=3", "unknown key `trainning`. Did you mean `training`?"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from product_tagger_files import FileError, Product, ReadOptions, read_products
+from product_tagger_files import FileError, Product, ReadOptions, Reject, read_products
 
 from ..errors import BulkError
 
@@ -52,5 +52,5 @@ def _rows(path: Path, options: ReadOptions) -> Generator[BulkRow, None, None]:
     for row, item in read_products(path, options, text_only=True):
         if isinstance(item, Product):
             yield BulkRow(row.line, item.id, item.raw_text)
-        elif item is not None:
+        elif isinstance(item, Reject):
             yield BulkRow(row.line, item.id or "", "", item.detail)

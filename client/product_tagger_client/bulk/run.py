@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from product_tagger_files import ReadOptions
+from product_tagger_files import ExportFormat, ReadOptions
 
 from ..async_tagger import AsyncProductTagger
 from ..endpoint import DEFAULT_URL
@@ -43,6 +43,7 @@ class BulkOptions:
         output: The file to write: .jsonl, .csv or .parquet.
         url: The server's address.
         columns: Field (id, title, description, attributes) → the input's own column name.
+        format: Whose export the input is: a shop's system, `auto` or `plain`.
         concurrency: Requests in flight.
         timeout: Seconds one request may take.
         wait: Seconds without any answer after which the run stops.
@@ -54,6 +55,7 @@ class BulkOptions:
     output: Path
     url: str = DEFAULT_URL
     columns: Mapping[str, str] = field(default_factory=dict)
+    format: ExportFormat = "auto"
     concurrency: int = 8
     timeout: float = 60.0
     wait: float = 300.0
@@ -135,12 +137,13 @@ def _identity(options: BulkOptions) -> dict[str, Any]:
         "input's size": state.st_size,
         "input's time of change": state.st_mtime_ns,
         "columns": dict(sorted(options.columns.items())),
+        "format": options.format,
     }
 
 
 async def _tag_rows(options: BulkOptions, journal: Journal, report: Callable[[int, int], None]) -> None:
     patience = Patience(options.wait)
-    rows = read_rows(options.input, ReadOptions(options.columns), skip=journal.rows)
+    rows = read_rows(options.input, ReadOptions(options.columns, format=options.format), skip=journal.rows)
     in_flight: deque[asyncio.Task[list[Entry]]] = deque()
     # Retries are the run's own, with its own patience: the client's would only be added to them.
     async with AsyncProductTagger(options.url, timeout=options.timeout, retries=RetryPolicy(retries=0)) as tagger:
