@@ -40,26 +40,28 @@ _TAG = re.compile(
 _OPEN_TAG = re.compile(r"<[A-Za-z][\w:.\-]*\s+[\w:.@\-]+\s*=[^<>]*", re.A)
 
 
-def remove_markup(text: str) -> str:
+def remove_markup(text: str, cut: bool = False) -> str:
     """Resolves entities and puts a space for every tag, comment, script, style sheet and drawing.
 
-    A text without `<` and `&` comes back as it is, and so does what this function has returned.
+    Args:
+        text: One line. Without `<` and `&` it comes back as it is, and so does what this function has returned.
+        cut: Whether the text's end was cut off. What is open there is then hidden to the end, as in a browser.
     """
     for _ in range(_MAX_PASSES):
         if "<" not in text and "&" not in text:
             return text
         before = text
-        text = _without_tags(_ENTITY.sub(_character, text))
+        text = _without_tags(_ENTITY.sub(_character, text), cut)
         if text == before:
             return text
     return text.replace("<", " ").replace("&", " ")
 
 
-def _without_tags(text: str) -> str:
+def _without_tags(text: str, cut: bool) -> str:
     """An attribute that holds a tag loses only that; the rest goes with the next pass."""
     if "<" not in text:
         return text
-    text = _TAG.sub(" ", _without_hidden(text))
+    text = _TAG.sub(" ", _without_hidden(text, cut))
     last = text.rfind("<")
     return text[:last] if last >= 0 and _OPEN_TAG.fullmatch(text, last) else text
 
@@ -69,10 +71,10 @@ def remove_data(text: str) -> str:
     return _DATA.sub(" ", text) if "base64," in text else text
 
 
-def _without_hidden(text: str) -> str:
+def _without_hidden(text: str, cut: bool) -> str:
     """Removes what stands between the tags of hidden elements, in the order of the text as a browser does.
 
-    One that is never closed stays: its end was cut off, or it is no markup.
+    One that is never closed stays, as it may be no markup, unless the text was cut.
     """
     if "CDATA" in text:
         text = _CDATA.sub(" ", text)
@@ -82,6 +84,8 @@ def _without_hidden(text: str) -> str:
     while (opened := _HIDDEN.search(text, searched)) is not None:
         kind = (opened[1] or "").lower()
         closed = None if kind in unclosed else _HIDDEN_END[kind].search(text, opened.end())
+        if closed is None and cut:
+            return " ".join([*parts, text[kept : opened.start()]])
         if closed is None:
             unclosed.add(kind)  # nor is any later one closed: this keeps the search linear
             searched = opened.end()

@@ -37,7 +37,7 @@ def plain_text(raw: str) -> tuple[str, bool]:
     cut = len(raw) > MAX_CHARACTERS
     text = remove_data(" ".join(raw[:MAX_CHARACTERS].split()))
     for _ in range(_MAX_PASSES):
-        text = remove_markup(text)
+        text = remove_markup(text, cut)
         if len(text) > MAX_VISIBLE_CHARACTERS:
             text, cut = text[:MAX_VISIBLE_CHARACTERS], True
         text = _plain_characters(text)

@@ -21,6 +21,8 @@ TAGGER_MODEL = "product_tagger"
 TAGGER_OUTPUTS = (CATEGORY, CATEGORY_SCORE, TAGS, TAG_SCORES, TRUNCATED)
 SCORES_MODEL = "product_scores"
 SCORES_OUTPUTS = (SCORES,)
+MAX_CHARACTERS = 65_536
+"""Of a text a server reads so many characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,15 @@ class ModelFacts:
 def encode(text: str, index: int) -> bytes | InvalidTextError:
     """The text in UTF-8, or why it has none. What else is wrong with a text is for the server to say.
 
+    Of a longer text one character more than the server reads is sent: the server sees from it that the text was cut.
+
     Raises:
         TypeError: The text isn't a str.
     """
     if not isinstance(text, str):
         raise TypeError(f"text {index} is a {type(text).__name__}; texts are given as str")
     try:
-        return text.encode("utf-8")
+        return text[: MAX_CHARACTERS + 1].encode("utf-8")
     except UnicodeEncodeError as error:
         message = f"text {index} holds half of a surrogate pair at character {error.start}: it has no UTF-8 form"
         return InvalidTextError(message, text, index)

@@ -33,7 +33,7 @@ class TaggedProduct:
         category: The category's id; None when the server abstained, that is, found no category probable enough.
         category_score: Probability of the most probable category, 0 to 1, given also when the server abstained.
         tags: Highest score first; may be empty.
-        truncated: Whether the text was longer than the model reads, so that its end was left out.
+        truncated: Whether the text was longer than the server or its model reads, so that its end was left out.
         category_display_name: What the category is called in the client's language; as with tags, else its id.
     """
 

@@ -13,7 +13,7 @@ SHARED_MEMORY = Path("/dev/shm")
 MEBIBYTE = 1 << 20
 SHM_BASE = 16 * MEBIBYTE
 SHM_PER_PROCESS = 4 * MEBIBYTE
-"""A Python process begins with 1 MiB and grows to what its largest batch needs: 64 texts of 64 KiB are 4 MiB."""
+"""A Python process begins with 1 MiB and grows to what its largest batch needs: 64 texts of 65,536 bytes are 4 MiB."""
 DISK_MIN = 100 * MEBIBYTE
 """What is written is the log and small configurations; below this a busy server's log soon fills the disk."""
 

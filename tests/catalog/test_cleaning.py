@@ -96,6 +96,7 @@ def test_what_is_read_of_a_text_is_bounded_and_it_is_told() -> None:
     assert clean("<!--" + "x" * (MAX_CHARACTERS - 16) + "-->Oak shelf") == ("Oak shelf", False)
     assert clean("Oak shelf<!--" + "x" * (MAX_CHARACTERS - 16) + "-->") == ("Oak shelf", False)
     assert clean("Oak shelf<!--" + "x" * (MAX_CHARACTERS - 16) + "--> ") == ("Oak shelf", True)
+    assert clean("Oak shelf<!--" + "x" * MAX_CHARACTERS + "--> 80 cm") == ("Oak shelf", True)
     assert clean("㌖a" * 2000).cut  # one character becomes six
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+import catalog.cleaning
 from product_tagger_client import (
     AsyncProductTagger,
     InvalidTextError,
@@ -23,6 +24,7 @@ from product_tagger_client import (
     TaggerError,
     TaggerTimeoutError,
 )
+from product_tagger_client.payload import MAX_CHARACTERS
 
 if TYPE_CHECKING:
     from tests.client.conftest import Triton
@@ -83,6 +85,19 @@ def test_an_abstention_is_a_category_of_none_with_its_score(asker: Asker) -> Non
 
 def test_a_text_that_was_cut_says_so(asker: Asker) -> None:
     assert asker.ask("tag", "a long story !truncated").truncated is True
+
+
+@pytest.mark.parametrize("character", ["x", "棉", "\U00020000"])
+def test_a_text_over_the_limit_is_cut_and_says_so(asker: Asker, character: str) -> None:
+    longest = "sofa " + character * (MAX_CHARACTERS - 5)
+    fits, cut, far_over = asker.ask("tag_many", [longest, longest + "x", longest + "x" + "y" * 3_000_000])
+    assert fits.truncated is False
+    assert cut.truncated is True
+    assert far_over == cut
+
+
+def test_a_server_reads_as_many_characters_as_the_client_sends() -> None:
+    assert catalog.cleaning.MAX_CHARACTERS == MAX_CHARACTERS
 
 
 def test_many_texts_are_split_into_the_servers_batches_and_keep_their_order(asker: Asker) -> None:

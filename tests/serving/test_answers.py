@@ -18,10 +18,13 @@ import tritonclient.grpc.aio as triton_aio
 import tritonclient.http as triton_http
 from tritonclient.utils import InferenceServerException
 
+from catalog.cleaning import MAX_CHARACTERS
 from serving.health import curl_command
 from tests.serving.conftest import Place
 from tests.small_release import MAX_LENGTH
 
+MAX_BYTES = 4 * (MAX_CHARACTERS + 1)
+"""What the server decodes of a text."""
 OUTPUTS = ("CATEGORY", "CATEGORY_SCORE", "TAGS", "TAG_SCORES", "TRUNCATED")
 
 
@@ -102,8 +105,31 @@ def test_a_text_longer_than_the_model_reads_is_cut_and_it_is_said(asker: Asker) 
     assert answer.as_numpy("CATEGORY").tolist() == [[b"apparel"], [b"apparel"]]
 
 
-def test_a_text_of_exactly_64_kib_is_answered(asker: Asker) -> None:
-    assert asker.tag((b"dress " * 11_000)[:65_536]).as_numpy("TRUNCATED").tolist() == [[True]]
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        (b"dress<!--" + b"x" * (MAX_CHARACTERS - 12) + b"-->", False),
+        (b"dress<!--" + b"x" * (MAX_CHARACTERS - 12) + b"--> ", True),
+        (b"dress " * 200_000, True),
+        (("dress " + "棉" * 100_000).encode(), True),
+        (("dress" + "\U00020000" * MAX_CHARACTERS).encode(), True),
+        (b"dress " + b"x" * MAX_BYTES + b"\0\xff", True),
+        (("dress " + "\ufdfa a" * 20_000).encode(), True),
+    ],
+    ids=[
+        "at the limit",
+        "one over",
+        "a megabyte",
+        "three-byte forms",
+        "four-byte forms",
+        "bad bytes behind",
+        "growing",
+    ],
+)
+def test_a_text_over_the_limit_is_cut_and_answered(asker: Asker, text: bytes, cut: bool) -> None:
+    answer = asker.tag(b"phone", text)
+    assert answer.as_numpy("CATEGORY").tolist() == [[b"electronics"], [b"apparel"]]
+    assert answer.as_numpy("TRUNCATED").tolist() == [[False], [cut]]
 
 
 @pytest.mark.parametrize(
@@ -113,11 +139,14 @@ def test_a_text_of_exactly_64_kib_is_answered(asker: Asker) -> None:
         (b" \n\t ", "row 1: the text is empty or blank"),
         ("\u3000".encode(), "row 1: the text is empty or blank"),
         ("¥199 🔥".encode(), "row 1: no text is left after cleaning"),
-        (b"x" * 65_537, "row 1: the text has 65,537 bytes; at most 65,536 are allowed"),
+        (
+            b"<!--" + b"x" * MAX_CHARACTERS + b"-->dress",
+            "row 1: no text is left after cleaning its first 65,536 characters",
+        ),
         (b"caf\xe9", "row 1: the text is not valid UTF-8 (at byte 3)"),
         (b"a\0b", "row 1: the text holds a NUL character (at byte 1)"),
     ],
-    ids=["empty", "blank", "ideographic space", "clutter", "64 KiB", "UTF-8", "NUL"],
+    ids=["empty", "blank", "ideographic space", "clutter", "clutter over the limit", "UTF-8", "NUL"],
 )
 def test_a_bad_text_is_refused_with_its_row_and_the_server_answers_the_next(
     asker: Asker, text: bytes, sentence: str

@@ -7,6 +7,7 @@ lengths only).
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 from dataclasses import dataclass
@@ -19,10 +20,11 @@ from typing import Any
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import numpy as np
-from cleaning import clean_text
+from cleaning import MAX_CHARACTERS, Cleaned, clean
 from tokenizers import Tokenizer
 
-MAX_TEXT_BYTES = 65_536
+MAX_BYTES = 4 * (MAX_CHARACTERS + 1)
+"""Of a text so many bytes are decoded: in UTF-8 more characters than the cleaning reads, so that it sees the cut."""
 
 
 class BadText(ValueError):
@@ -36,7 +38,7 @@ class Tokens:
     Attributes:
         ids: Token ids, padded at the end, int64 [N, L].
         lengths: Tokens of each text, int64 [N].
-        truncated: Whether a text was longer than the model reads, bool [N].
+        truncated: Whether a text was longer than the cleaning or the model reads, bool [N].
     """
 
     ids: Any
@@ -62,18 +64,19 @@ class TextTokenizer:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.enable_truncation(int(settings["max_length"]))
         self._tokenizer.no_padding()  # padding is below
-        self.encode([clean_text("Women's cotton dress <b>size M</b> ¥199 包邮")])  # the first request finds it warm
+        self.encode([clean("Women's cotton dress <b>size M</b> ¥199 包邮")])  # the first request finds it warm
 
     @property
     def has_buckets(self) -> bool:
         """Whether texts are padded to one of some lengths."""
         return bool(len(self._buckets))
 
-    def encode(self, texts: list[str]) -> Tokens:
+    def encode(self, texts: list[Cleaned]) -> Tokens:
         """Tokens of cleaned texts, padded to the longest; where there are length buckets, to the one that holds it."""
-        encodings = self._tokenizer.encode_batch_fast(texts)
+        encodings = self._tokenizer.encode_batch_fast([text for text, _ in texts])
         rows = [encoding.ids for encoding in encodings]
-        truncated = np.array([bool(encoding.overflowing) for encoding in encodings])
+        pairs = zip(texts, encodings, strict=True)
+        truncated = np.array([text.cut or bool(encoding.overflowing) for text, encoding in pairs])
         if len(rows) == 1 and not self.has_buckets:  # the usual case, where there is nothing to pad
             return Tokens(np.array(rows, dtype=np.int64), np.array([len(rows[0])]), truncated)
         lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
@@ -88,7 +91,7 @@ class TextTokenizer:
         return int(self._buckets[np.searchsorted(self._buckets, longest)]) if self.has_buckets else longest
 
 
-def read_requests(tensors: list[Any]) -> tuple[list[str], list[slice | BadText]]:
+def read_requests(tensors: list[Any]) -> tuple[list[Cleaned], list[slice | BadText]]:
     """The cleaned texts of all requests, and where each request's are among them.
 
     Args:
@@ -97,7 +100,7 @@ def read_requests(tensors: list[Any]) -> tuple[list[str], list[slice | BadText]]
     Returns:
         The texts, and for each request the slice of its own, or why it is refused: one with a bad text has none.
     """
-    texts: list[str] = []
+    texts: list[Cleaned] = []
     places: list[slice | BadText] = []
     for rows in tensors:
         start = len(texts)
@@ -109,7 +112,7 @@ def read_requests(tensors: list[Any]) -> tuple[list[str], list[slice | BadText]]
     return texts, places
 
 
-def read_texts(rows: Any) -> list[str]:
+def read_texts(rows: Any) -> list[Cleaned]:
     """The cleaned texts of one request (bytes [B, 1]).
 
     Raises:
@@ -120,23 +123,25 @@ def read_texts(rows: Any) -> list[str]:
     return [read_text(row, raw) for row, raw in enumerate(rows[:, 0])]
 
 
-def read_text(row: int, raw: bytes) -> str:
-    """One cleaned text.
+def read_text(row: int, raw: bytes) -> Cleaned:
+    """One cleaned text. What lies behind MAX_BYTES is not looked at.
 
     Raises:
-        BadText: naming the row, where the text is too long, not UTF-8, holds a NUL, is blank or all clutter.
+        BadText: naming the row, where the text is not UTF-8, holds a NUL, is blank or all clutter.
     """
-    if len(raw) > MAX_TEXT_BYTES:
-        raise BadText(f"row {row}: the text has {len(raw):,} bytes; at most {MAX_TEXT_BYTES:,} are allowed")
     try:
-        text = raw.decode("utf-8")
+        # Where a character is cut through by MAX_BYTES, the decoder waits for its rest.
+        text = codecs.utf_8_decode(raw[:MAX_BYTES], "strict", len(raw) <= MAX_BYTES)[0]
     except UnicodeDecodeError as error:
         raise BadText(f"row {row}: the text is not valid UTF-8 (at byte {error.start}); encode it as UTF-8") from None
     if "\0" in text:
         raise BadText(f"row {row}: the text holds a NUL character (at byte {raw.index(0)}); remove it")
-    cleaned = clean_text(text)
-    if not cleaned:
+    cleaned = clean(text)
+    if not cleaned.text:
         if not text.strip():
             raise BadText(f"row {row}: the text is empty or blank; send the product's title, description or both")
-        raise BadText(f"row {row}: no text is left after cleaning; it held only markup, prices, links or emoji")
+        place = f" its first {MAX_CHARACTERS:,} characters" if cleaned.cut else ""
+        raise BadText(
+            f"row {row}: no text is left after cleaning{place}; only markup, prices, links or emoji were there"
+        )
     return cleaned

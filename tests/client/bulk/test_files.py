@@ -46,6 +46,15 @@ def test_every_row_is_answered_in_order_or_stands_among_the_rejects(
     assert left_over(tmp_path) == ["out.jsonl", "out.jsonl.rejects.jsonl"]
 
 
+def test_a_row_over_the_limit_is_cut_and_says_so(options: Callable[..., BulkOptions], tmp_path: Path) -> None:
+    long = {"id": "long", "title": "sofa", "description": "of many words " * 20_000}
+    source = write_jsonl(tmp_path / "in.jsonl", 20, {3: long})
+    summary = tag_file(options(input=source, output=tmp_path / "out.csv"))
+    assert (summary.rows, summary.rejected) == (20, 0)
+    with summary.output.open(encoding="utf-8", newline="") as stream:
+        assert [row["id"] for row in csv.DictReader(stream) if row["truncated"] == "true"] == ["long"]
+
+
 def test_every_input_format_gives_the_same_answers_over_both_protocols(
     options: Callable[..., BulkOptions], tmp_path: Path, triton: Triton
 ) -> None:

@@ -16,7 +16,7 @@ def answer(text):
     category = "" if "!abstain" in text else CATEGORIES[digest[0] % len(CATEGORIES)]
     names = [name for place, name in enumerate(TAGS) if digest[2 + place] > 170]
     scored = sorted(((0.5 + digest[10 + TAGS.index(name)] / 512, name) for name in names), reverse=True)
-    return category, 0.5 + digest[1] / 512, scored, "!truncated" in text
+    return category, 0.5 + digest[1] / 512, scored, "!truncated" in text or len(text) > 65_536
 
 
 class TritonPythonModel:
