@@ -16,6 +16,8 @@ from settings import CatalogSettings, add_settings_options, load_settings
 from steps import run_command
 
 _NAME_WIDTH = 70
+MOST_LISTED = 50
+"""So many categories are shown on the terminal; summary.json has all."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,7 +62,9 @@ def _print_prepared(prepared: Prepared, seconds: float) -> None:
     print(f"{twins['products']:,} products are near-duplicates, in {twins['groups']:,} groups that share a part.\n")
     splits = summary["splits"]
     names = list(dict.fromkeys(name for split in SPLITS for name in splits[split]["categories"]))
-    _print_table("category", {name: [splits[split]["categories"].get(name, 0) for split in SPLITS] for name in names})
+    listed = names[:MOST_LISTED]
+    _print_table("category", {name: [splits[split]["categories"].get(name, 0) for split in SPLITS] for name in listed})
+    _print_more(len(names))
     languages = list(dict.fromkeys(name for split in SPLITS for name in splits[split]["languages"]))
     _print_table(
         "language", {name: [splits[split]["languages"].get(name, 0) for split in SPLITS] for name in languages}
@@ -94,9 +98,8 @@ def _check(path: Path, options: CatalogSettings) -> int:
     if len(ingest):
         counts = zip(np.bincount(ingest.category_numbers).tolist(), ingest.categories.ids, strict=True)
         most = sorted(counts, reverse=True)
-        _print_table("category", {name: [count] for count, name in most[:50]}, ("products",))
-        if len(most) > 50:
-            print(f"… and {len(most) - 50:,} categories more\n")
+        _print_table("category", {name: [count] for count, name in most[:MOST_LISTED]}, ("products",))
+        _print_more(len(most))
     if ingest.unknown_tags:
         print(f"Tags that are not in the taxonomy: {_top(ingest.unknown_tags)}.")
     if rejected > options.max_reject_share * read:
@@ -127,6 +130,11 @@ def _print_table(title: str, rows: Mapping[str, Sequence[int]], columns: Sequenc
     for name, values in rows.items():
         print(f"{name[: width - 1]:<{width}}" + "".join(f"{value:>12,}" for value in values))
     print()
+
+
+def _print_more(categories: int) -> None:
+    if categories > MOST_LISTED:
+        print(f"… and {categories - MOST_LISTED:,} categories more\n")
 
 
 def _top(counts: Mapping[str, int]) -> str:

@@ -172,7 +172,7 @@ def _prepare_into(
             "from": str(source.taxonomy) if source.taxonomy else "derived from the training part",
             "categories": len(taxonomy.categories),
             "tags": len(taxonomy.tags),
-            "rare_tags_left_out": 0 if given else len([tag for tag in tag_counts if tag not in taxonomy.tag_ids]),
+            "rare_tags_left_out": 0 if given else len(tag_counts.keys() - set(taxonomy.tag_ids)),
             "unknown_tags": dict(ingest.unknown_tags.most_common(50)),
         },
         "weights": {"least": float(weights.min()), "mean": float(weights.mean()), "most": float(weights.max())},

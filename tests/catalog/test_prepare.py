@@ -13,6 +13,7 @@ import pytest
 
 from catalog.__main__ import main
 from catalog.demo import write_demo
+from catalog.ingest import MOST_HINTS
 from catalog.prepare import prepare
 from catalog.prepared import SPLITS, read_split
 from catalog.readers import CatalogError
@@ -297,6 +298,31 @@ def test_the_command_line_prepares_says_up_to_date_and_checks(
     output = capsys.readouterr().out
     assert "shop.jsonl:61: broken JSON: " in output
     assert "60 usable" in output
+
+
+def test_of_very_many_categories_some_are_shown_and_some_hints_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [row(number, category=f"category {number % 120}") for number in range(480)]
+    path, empty = write(tmp_path / "shop.jsonl", rows), write(tmp_path / "empty.yaml", ["{}"])
+    arguments = ["--config", str(empty), "--set", f"build_dir={tmp_path / 'build'}"]
+    assert main(["prepare", *arguments, "--set", f"catalog.path={path}"]) == 0
+    assert "… and 70 categories more" in capsys.readouterr().out
+
+    (tmp_path / "taxonomy.yaml").write_text("categories: [category]\n", encoding="utf-8")
+    main(
+        [
+            "prepare",
+            *arguments,
+            "--set",
+            f"catalog.path={path}",
+            "--set",
+            f"catalog.taxonomy={tmp_path / 'taxonomy.yaml'}",
+        ]
+    )
+    details = [reject["detail"] for reject in lines_of(tmp_path / "build" / "catalog-rejects.jsonl")]
+    assert sum("did you mean 'category'?" in detail for detail in details) == 4 * MOST_HINTS
+    assert len(details) == 480
 
 
 def test_mistakes_on_the_command_line_end_with_one_sentence_and_status_1(tmp_path: Path) -> None:
