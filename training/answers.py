@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix, vstack
+from scipy.sparse import csr_matrix
 
 from catalog.heads import TAG, DecisionRule
 from catalog.reliability import Tally
 from catalog.taxonomy import Taxonomy
 from training.data import Labels
+from training.packed_flags import PackedFlags
 
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
@@ -28,7 +29,7 @@ class Answers:
     Attributes:
         answered: index of the most probable category, int64 [N].
         confidence: its probability, float32 [N].
-        tags_given: sparse bool [N, T], by the rule that the server follows (catalog/heads.py).
+        tags_given: [N, T], by the rule that the server follows (catalog/heads.py).
         stated: the tags' probabilities, counted by their size.
         category: index of the true category, int64 [N].
         tags: sparse bool [N, T].
@@ -37,7 +38,7 @@ class Answers:
 
     answered: npt.NDArray[np.int64]
     confidence: Floats
-    tags_given: csr_matrix
+    tags_given: PackedFlags
     stated: Tally
     category: npt.NDArray[np.int64]
     tags: csr_matrix
@@ -57,7 +58,7 @@ class Answers:
         return Answers(
             self.answered[rows],
             self.confidence[rows],
-            self.tags_given[rows],
+            self.tags_given.select(rows),
             self.stated.select(rows),
             self.category[rows],
             self.tags[rows],
@@ -83,19 +84,14 @@ def answers_of(
 def decide(batches: Iterable[tuple[Rows, Floats]], rule: DecisionRule, labels: Labels) -> Answers:
     """The same by a rule."""
     answered, confidence = np.zeros(len(labels), dtype=np.int64), np.zeros(len(labels), dtype=np.float32)
-    stated, order = Tally.empty(len(labels)), [np.zeros(0, dtype=np.int64)]
-    given = [csr_matrix((0, labels.tags.shape[1]), dtype=np.bool_)]
+    stated, given = Tally.empty(len(labels)), PackedFlags.empty(*labels.tags.shape)
     for rows, probabilities in batches:
         decided = rule.decide(probabilities)
         answered[rows], confidence[rows] = decided.category, decided.confidence
         tags = probabilities[:, rule.layout.columns(TAG)]
         stated.put(rows, Tally.of(tags, labels.tags[rows].toarray()))
-        given.append(csr_matrix(decided.tags))
-        order.append(rows)
-    back = np.argsort(np.concatenate(order))
-    return Answers(
-        answered, confidence, vstack(given, format="csr")[back], stated, labels.category, labels.tags, labels.languages
-    )
+        given.put(rows, decided.tags)
+    return Answers(answered, confidence, given, stated, labels.category, labels.tags, labels.languages)
 
 
 def in_batches(probabilities: Floats) -> Iterator[tuple[Rows, Floats]]:

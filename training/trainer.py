@@ -10,7 +10,6 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from scipy.sparse import csr_matrix
 from torch.utils.data import Dataset, Sampler
 from transformers import (
     EvalPrediction,
@@ -26,7 +25,7 @@ from transformers import (
 from catalog.heads import CATEGORY, TAG, Layout
 from training.averaging import WeightAverage
 from training.data import EncodedExamples, LengthGroupedSampler, PaddingCollator, TokenDropout
-from training.evaluation import category_macro_f1, micro_f1
+from training.evaluation import LabelCounts, category_macro_f1
 from training.inference import probabilities_of
 from training.losses import ProductTaggingLoss
 from training.pace import Pace
@@ -193,17 +192,17 @@ class ValidationMetrics:
         logits = np.concatenate(prediction.predictions).astype(np.float32, copy=False)
         batches = cast("list[tuple[Any, ...]]", prediction.label_ids)
         category = np.concatenate([batch[0] for batch in batches])
-        tags = csr_matrix(np.concatenate([batch[1] > 0.5 for batch in batches]))
+        tags = np.concatenate([batch[1] > 0.5 for batch in batches])
         answered = logits[:, self._layout.columns(CATEGORY)].argmax(axis=1)
         figures = {
             "category_accuracy": float((answered == category).mean()),
             "category_macro_f1": category_macro_f1(category, answered),
         }
         figures["score"] = figures["category_macro_f1"]
-        if tags.nnz:
+        if tags.any():
             probabilities = probabilities_of(logits, self._layout)[:, self._layout.columns(TAG)]
-            given = csr_matrix(probabilities >= best_common_threshold(probabilities, tags.toarray()))
-            figures["tag_micro_f1"] = micro_f1(tags, given)
+            given = probabilities >= best_common_threshold(probabilities, tags)
+            figures["tag_micro_f1"] = LabelCounts.of_flags(tags, given).micro_f1()
             figures["score"] = (figures["category_macro_f1"] + figures["tag_micro_f1"]) / 2
         return figures
 

@@ -119,7 +119,7 @@ def test_the_labeler_the_evaluation_and_the_parity_gate_answer_the_same_to_the_s
 
     labels = Labels(category, csr_matrix(tags), np.ones(len(rows), np.float32), np.full(len(rows), "en"))
     answers = decide(in_batches(scores), RULE, labels)
-    assert (answers.answered == category).all() and (answers.tags_given.toarray() == tags).all()
+    assert (answers.answered == category).all() and (answers.tags_given.unpacked() == tags).all()
     assert (answers.confidence == served.category_scores[:, 0]).all()
 
     products = HeldOut([np.arange(3)] * len(rows), category, tags, {"test": len(rows)}, pad_token_id=0)

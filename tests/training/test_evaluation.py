@@ -15,18 +15,18 @@ from catalog.taxonomy import Label, Taxonomy
 from training.answers import Answers, decide
 from training.data import Labels
 from training.evaluation import (
+    LabelCounts,
     by_language,
     category_macro_f1,
     category_table,
     confusion,
     coverage_at,
-    f1_scores,
-    micro_f1,
     precision_coverage,
     summarize,
     tag_table,
     top_confusions,
 )
+from training.packed_flags import PackedFlags
 
 TAXONOMY = Taxonomy((Label("food"), Label("home")), (Label("tea", categories=("food",)), Label("wood")))
 
@@ -48,7 +48,7 @@ def answers() -> Answers:
 
 
 def test_a_tag_is_given_over_its_threshold_and_beside_a_category_it_goes_with() -> None:
-    assert answers().tags_given.toarray().tolist() == [[True, False], [False, True], [False, True], [False, False]]
+    assert answers().tags_given.unpacked().tolist() == [[True, False], [False, True], [False, True], [False, False]]
 
 
 def test_the_summary_counts_what_is_right() -> None:
@@ -62,7 +62,7 @@ def test_the_summary_counts_what_is_right() -> None:
 
 def test_without_tags_the_summary_has_no_figures_of_tags() -> None:
     nothing = csr_matrix((4, 0), dtype=np.bool_)
-    bare = replace(answers(), tags_given=nothing, tags=nothing)
+    bare = replace(answers(), tags_given=PackedFlags.empty(4, 0), tags=nothing)
     assert not [key for key in summarize(bare) if key.startswith("tag")]
     assert tag_table(bare, Taxonomy(TAXONOMY.categories), np.zeros(0, np.float32)) == []
 
@@ -89,8 +89,9 @@ def test_the_tables_have_a_row_for_each_label() -> None:
 def test_f1_agrees_with_scikit_learn() -> None:
     random = np.random.default_rng(3)
     true, given = random.random((200, 7)) < 0.2, random.random((200, 7)) < 0.3
-    assert f1_scores(csr_matrix(true), csr_matrix(given)) == pytest.approx(f1_score(true, given, average=None))
-    assert micro_f1(csr_matrix(true), csr_matrix(given)) == pytest.approx(f1_score(true, given, average="micro"))
+    counts = LabelCounts.of_flags(true, given)
+    assert counts.f1_scores() == pytest.approx(f1_score(true, given, average=None))
+    assert counts.micro_f1() == pytest.approx(f1_score(true, given, average="micro"))
     category, answered = random.integers(0, 5, 200), random.integers(0, 5, 200)
     assert category_macro_f1(category, answered) == pytest.approx(f1_score(category, answered, average="macro"))
 
@@ -121,3 +122,15 @@ def test_a_model_that_is_right_as_often_as_it_says_has_no_calibration_error() ->
     right = np.array([True] * 7 + [False] * 3)
     assert expected_calibration_error(confidence, right) == pytest.approx(0.0, abs=1e-6)
     assert expected_calibration_error(confidence, ~right) == pytest.approx(0.4, abs=1e-6)
+
+
+def test_packed_flags_count_as_the_plain_ones_do() -> None:
+    random = np.random.default_rng(5)
+    flags, others = random.random((3000, 19)) < 0.6, random.random((3000, 19)) < 0.1
+    packed = PackedFlags.empty(3000, 19)
+    for rows in np.array_split(random.permutation(3000), 7):
+        packed.put(rows, flags[rows])
+    assert (packed.unpacked() == flags).all() and packed.packed.nbytes == 3 * 3000
+    assert packed.counts().tolist() == flags.sum(axis=0).tolist()
+    assert packed.counts_among(csr_matrix(others)).tolist() == (flags & others).sum(axis=0).tolist()
+    assert (packed.select(others[:, 0]).unpacked() == flags[others[:, 0]]).all()
