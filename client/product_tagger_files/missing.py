@@ -15,8 +15,8 @@ _ANYWHERE = frozenset((
     "#NULL!", "#DIV/0!", "#NUM!", "undefined",
 ))  # fmt: skip
 _TEXTS = _ANYWHERE | {"None"}
-_DESCRIPTIONS = _TEXTS | {"NA", "none", "NONE", "na", "Null", "nil"}
-_LABELS = frozenset((*(word.casefold() for word in _DESCRIPTIONS), "n.a.", "(none)", "<none>", "无", "暂无", "無"))
+_DESCRIPTIONS = _TEXTS | {"NA", "none", "NONE", "na", "Null", "nil", "无", "無", "暂无"}
+_LABELS = frozenset((*(word.casefold() for word in _DESCRIPTIONS), "n.a.", "(none)", "<none>"))
 _LONGEST = max(map(len, _LABELS))
 _STROKES = re.compile(r"[-–—―_.?*/]{1,5}")
 
