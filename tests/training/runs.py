@@ -30,9 +30,14 @@ def run(settings: Settings, **options: Any) -> Trained:
 
 def command(settings: Settings, *launcher: str) -> list[str]:
     """The command line that does what `train(settings)` does."""
+    return [sys.executable, *(launcher or ("-m",)), "training", *arguments(settings)]
+
+
+def arguments(settings: Settings) -> list[str]:
+    """The command's own arguments."""
     file = settings.build_dir / "tagger.yaml"
     file.write_text(yaml.safe_dump(settings.model_dump(mode="json")), encoding="utf-8")
-    return [sys.executable, *(launcher or ("-m",)), "training", "--config", str(file)]
+    return ["--config", str(file)]
 
 
 def environment() -> dict[str, str]:

@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 from serving.processes import wait_until
 from steps import INTERRUPTED, Busy, locked
 from tests.training.conftest import SettingsMaker, make_products, write_catalog
-from tests.training.runs import PARTS, command, environment, run, weights
+from tests.training.runs import PARTS, arguments, command, environment, run, weights
+from training.__main__ import main
 from training.errors import TrainingError
 from training.pipeline import train
 
@@ -105,14 +106,15 @@ def test_two_processes_learn_the_same_weights_as_one(settings_for: SettingsMaker
     assert run(settings).up_to_date, "the number of processes decides nothing"
 
 
-def test_under_torchrun_a_mistake_is_told_once(settings_for: SettingsMaker) -> None:
+def test_under_torchrun_a_mistake_is_told_once(
+    settings_for: SettingsMaker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     settings = settings_for()
     write_catalog(settings.build_dir / "catalog", {**PARTS, "train": []})
     for rank, told in (("0", 1), ("1", 0)):
-        ended = subprocess.run(
-            command(settings), cwd=ROOT, env={**environment(), "RANK": rank}, capture_output=True, text=True
-        )
-        assert (ended.returncode, ended.stderr.count("nothing to train on")) == (1, told)
+        monkeypatch.setenv("RANK", rank)
+        assert main(arguments(settings)) == 1
+        assert capsys.readouterr().err.count("nothing to train on") == told
 
 
 def test_a_batch_that_two_processes_can_not_share_is_refused_before_anything_is_made(
@@ -149,13 +151,12 @@ def test_nothing_to_train_on_is_one_sentence(settings_for: SettingsMaker) -> Non
         train(settings)
 
 
-def test_a_missing_catalogue_names_the_command(settings_for: SettingsMaker, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_catalogue_names_the_command(settings_for: SettingsMaker, capsys: pytest.CaptureFixture[str]) -> None:
     settings = settings_for()
     settings.build_dir.mkdir(parents=True)
-    done = subprocess.run(command(settings), cwd=ROOT, env=environment(), capture_output=True, text=True)
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: ")
-    assert "python -m catalog prepare" in done.stderr
+    assert main(arguments(settings)) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("error: ") and "python -m catalog prepare" in told
 
 
 def test_a_second_run_at_once_is_refused_and_leaves_the_first_alone(settings_for: SettingsMaker) -> None:
