@@ -25,7 +25,7 @@ from catalog.readers import read_products
 from catalog.spelling import clean_name, hint, label_id
 from catalog.splits import HASHES, signatures
 from catalog.taxonomy import Taxonomy
-from product_tagger_files import Continuation, Note, Notes, Product, ReadOptions, Reject, settle_paths
+from product_tagger_files import Continuation, Note, Notes, Product, ReadOptions, Reject, path_readings, settle_paths
 
 logger = logging.getLogger(__name__)
 
@@ -188,7 +188,8 @@ class Ingest:
         category = product.category or ""
         label = None
         if self._taxonomy is not None:
-            label = self._taxonomy.find_category(category)
+            meanings = (category, *path_readings(category))
+            label = next(filter(None, map(self._taxonomy.find_category, meanings)), None)
             if label is None:
                 detail = f"category {category!r} is not in the taxonomy{self._hint(category, self._taxonomy)}"
                 return _rejected(product, file, line, "unknown category", detail)

@@ -17,7 +17,7 @@ class CatalogError(ProductTaggerError):
 
 def read_options(settings: CatalogSettings) -> ReadOptions:
     """Returns what the settings say of how files are to be read."""
-    return ReadOptions(columns=settings.columns, format=settings.format)
+    return ReadOptions(columns=settings.columns, format=settings.format, encoding=settings.encoding)
 
 
 def read_products(

@@ -16,7 +16,6 @@ from pydantic.dataclasses import dataclass
 from catalog.heads import Labelled, Layout, Targets, UnknownLabel
 from catalog.language import name_language
 from catalog.spelling import fold, hint
-from product_tagger_files import path_readings
 from steps import ProductTaggerError
 
 
@@ -119,12 +118,8 @@ class Taxonomy:
         return _index(self.tags, "tag")
 
     def find_category(self, word: str) -> str | None:
-        """Returns the id of the category that an id, display name or synonym stands for; None for an unknown word.
-
-        A path may be written in any notation: `Home/Pans` and `Home|Pans` find `Home > Pans`.
-        """
-        meanings = (word, *path_readings(word))
-        return next((self._category_words[key] for key in map(fold, meanings) if key in self._category_words), None)
+        """Returns the id of the category that an id, display name or synonym stands for; None for an unknown word."""
+        return self._category_words.get(fold(word))
 
     def find_tag(self, word: str) -> str | None:
         """Returns the id of the tag that an id, display name or synonym stands for; None for an unknown word."""

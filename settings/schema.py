@@ -30,6 +30,8 @@ class CatalogSettings(Section):
     `columns` goes before it."""
     taxonomy: Path | None = None
     """A taxonomy.yaml with ids, display names and synonyms. null: derived from the training products."""
+    encoding: str | None = None
+    """Encoding of text files, such as gb18030 or cp1252. null: detected."""
     min_tag_products: Annotated[int, Field(ge=1)] = 10
     """A derived taxonomy leaves out tags that fewer training products carry."""
     max_reject_share: Share = 0.05
@@ -50,6 +52,15 @@ class CatalogSettings(Section):
         if unknown:
             raise ValueError(f"{unknown[0]!r} is not a product field; the fields are {', '.join(PRODUCT_FIELDS)}")
         return columns
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, encoding: str | None) -> str | None:
+        try:
+            "".encode(encoding or "utf-8")
+        except LookupError as error:
+            raise ValueError(f"there is no encoding {encoding!r}, such as utf-8, gb18030 or cp1252") from error
+        return encoding
 
 
 class TrainingSettings(Section):

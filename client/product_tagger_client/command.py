@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
     bulk = parser.add_argument_group("whole files")
-    bulk.add_argument("--file", type=Path, metavar="IN", help=".jsonl, .csv, .tsv (each also .gz) or .parquet")
+    bulk.add_argument("--file", type=Path, metavar="IN", help="JSON, CSV, TSV (also .gz, .zst, .zip), .parquet, .xlsx")
     bulk.add_argument("--output", type=Path, metavar="OUT", help=".jsonl, .csv or .parquet")
     bulk.add_argument(
         "--columns", nargs="+", action="extend", default=[], metavar="FIELD=COLUMN",
@@ -98,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         "--format", choices=EXPORT_FORMATS, default="auto",
         help="whose export IN is (auto: recognised by its header; plain: it has a product's fields)",
     )  # fmt: skip
+    bulk.add_argument("--encoding", metavar="NAME", help="of a text file, such as gb18030 (else: detected)")
     bulk.add_argument("--concurrency", type=_count, default=8, metavar="N", help="requests in flight (%(default)s)")
     bulk.add_argument(
         "--wait", type=_seconds, default=300.0, metavar="SECONDS", help="for a server that is away (%(default)g)"
@@ -190,6 +191,7 @@ def _tag_file(options: argparse.Namespace, columns: dict[str, str]) -> int:
         url=options.url,
         columns=columns,
         format=options.format,
+        encoding=options.encoding,
         concurrency=options.concurrency,
         timeout=options.timeout or 60.0,
         wait=options.wait,

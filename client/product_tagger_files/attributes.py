@@ -46,8 +46,8 @@ def read_attributes(value: Any, notes: Notes) -> dict[str, str]:
         raise RowError("attributes are not pairs", detail) from None
     found: dict[str, str] = {}
     for name, item in pairs:
-        text, name = _value(item, name, notes), clean(name, "attributes", notes)
-        if text and name:
+        text = _value(item, name, notes)
+        if text:
             found[name] = text
     return found
 

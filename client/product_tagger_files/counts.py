@@ -37,8 +37,6 @@ def read_count(value: Any, field: str, notes: Notes) -> float | None:
     """
     if value is None or value == "":
         return None
-    if type(value) is int and 0 <= value <= _LARGEST:
-        return float(value)
     if is_nothing(value):
         notes.add(Note.MISSING, field, value)
         return None

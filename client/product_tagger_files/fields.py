@@ -20,7 +20,6 @@ FIELDS = (
     "id", "group", "lang", "title", "description", "attributes", "category", "tags", "views", "clicks", "purchases",
 )  # fmt: skip
 
-_AFTER_LANGUAGE = re.compile(r"[-_\s]")
 _EXCEL = re.compile(r"\d(?:[.,]\d{1,14})?E\+\d{1,3}")
 
 
@@ -64,10 +63,7 @@ def product_from_row(
 
 
 def _text(row: Mapping[str, Any], field: str, is_missing: Callable[[str], bool], notes: Notes) -> str:
-    value = row.get(field)
-    if value is None or value == "":
-        return ""
-    text = to_text(value, field, notes)
+    text = to_text(row.get(field), field, notes)
     stripped = text.strip()
     if stripped and is_missing(stripped):
         notes.add(Note.MISSING, field, stripped)
@@ -78,7 +74,7 @@ def _text(row: Mapping[str, Any], field: str, is_missing: Callable[[str], bool],
 def _id(row: Mapping[str, Any], field: str, notes: Notes) -> str:
     """An id. Excel's notation for long numbers is none: many products share it."""
     text = _text(row, field, is_missing_label, notes).strip()
-    if "E+" in text and _EXCEL.fullmatch(text):
+    if _EXCEL.fullmatch(text):
         notes.add(Note.EXCEL_ID, field, text)
         return ""
     return text
@@ -86,5 +82,5 @@ def _id(row: Mapping[str, Any], field: str, notes: Notes) -> str:
 
 def normalize_language(code: str | None) -> str | None:
     """Reduces a language code to its first part: `zh-CN` → `zh`, `EN_us` → `en`; None for an empty one."""
-    short = _AFTER_LANGUAGE.split(code.strip().lower(), maxsplit=1)[0] if code else ""
+    short = re.split(r"[-_\s]", code.strip().lower(), maxsplit=1)[0] if code else ""
     return short or None

@@ -12,7 +12,6 @@ import html
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from product_tagger_files.errors import RowError
@@ -71,17 +70,10 @@ def read_category(value: Any, notes: Notes) -> str:
         text = html.unescape(text)
     if _ARROW_SIGNS.isdisjoint(text):
         return _label(text)
-    path, is_first = _path_in_arrows(text)
-    if is_first:
+    first, *more = [part for part in _BETWEEN_PATHS.split(text) if part] if _several(text) else [text]
+    if more:
         notes.add(Note.MORE_PATHS, "category", text)
-    return path
-
-
-@lru_cache(maxsize=10_000)
-def _path_in_arrows(text: str) -> tuple[str, bool]:
-    """The path, and whether more follow. Kept, as most rows have one of a few categories."""
-    parts = [part for part in _BETWEEN_PATHS.split(text) if part] if _several(text) else [text]
-    return join_levels(_ARROW.split(parts[0])), len(parts) > 1
+    return join_levels(_ARROW.split(first))
 
 
 def join_levels(levels: Iterable[str]) -> str:
@@ -222,7 +214,7 @@ def _several(text: str) -> bool:
 
 def _label(text: str) -> str:
     label = " ".join(text.split())
-    return label[: label.index(".")] if label.endswith("0") and _WHOLE.fullmatch(label) else label
+    return label[: label.index(".")] if _WHOLE.fullmatch(label) else label
 
 
 def _commas(path: str) -> Iterator[int]:

@@ -7,8 +7,10 @@ never hides those after it.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from product_tagger_files.containers import file_stem
 from product_tagger_files.errors import FileError, RowError
 from product_tagger_files.exports import Cells, Continuation, ExportFormat, open_shop, shop_cells
 from product_tagger_files.fields import FIELDS, product_from_row
-from product_tagger_files.notes import Notes
+from product_tagger_files.notes import Notes, shown
 from product_tagger_files.record import Product
 from product_tagger_files.rows import Row, Table
 from product_tagger_files.shops import LooksAhead, Shop
@@ -27,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 TEXT_FIELDS = ("id", "title", "description", "attributes")
 _ROW_PREVIEW = 2000
+_CELLS = 100
+_LARGEST = 10**300
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,12 @@ class ReadOptions:
     Attributes:
         columns: Product field → the shop's own column name; a field not named keeps its own name.
         format: Whose columns they are, one of `EXPORT_FORMATS`. `columns` goes before it.
+        encoding: Of a text file, such as gb18030; None detects it.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     format: ExportFormat = "auto"
+    encoding: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ class Reject:
 
     Attributes:
         file: The file's name.
-        line: Line number from 1 (in Parquet: row number from 1); for a CSV row of several lines, its first.
+        line: Line number from 1; for a row of several lines, its first. In files without lines the row, from 1.
         reason: A short phrase, the same for all rows of one kind: the summary counts by it.
         detail: The sentence for this row.
         row: What was read, as far as it could be, shortened.
@@ -66,11 +72,25 @@ class Reject:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the line of rejects.jsonl."""
-        row = self.row
-        if isinstance(row, bytes):
-            row = row[:_ROW_PREVIEW].decode("utf-8", "backslashreplace")
         place = {"file": self.file, "line": self.line, "lines": self.lines}
-        return {**place, "reason": self.reason, "detail": self.detail, "row": row}
+        return {**place, "reason": self.reason, "detail": self.detail, "row": _preview(self.row)}
+
+
+def _preview(value: Any, depth: int = 4) -> Any:
+    """A row as JSON can have it, shortened."""
+    if isinstance(value, bytes):
+        value = value[:_ROW_PREVIEW].decode("utf-8", "backslashreplace")
+    if isinstance(value, str):
+        return value[:_ROW_PREVIEW]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if value is None or isinstance(value, (bool, float)) or (isinstance(value, int) and abs(value) < _LARGEST):
+        return value
+    if depth and isinstance(value, Mapping):
+        return {str(key)[:_ROW_PREVIEW]: _preview(item, depth - 1) for key, item in islice(value.items(), _CELLS)}
+    if depth and isinstance(value, (list, tuple)):
+        return [_preview(item, depth - 1) for item in value[:_CELLS]]
+    return shown(value, _ROW_PREVIEW)
 
 
 def read_products(
@@ -97,7 +117,7 @@ def read_products(
     notes = Notes() if notes is None else notes
     fields = TEXT_FIELDS if text_only else FIELDS
     stem = file_stem(path)
-    with open_table(path) as table:
+    with open_table(path, options.encoding) as table:
         found = open_shop(path, options.format, table.columns)
         rows: Iterator[tuple[Row, Cells | Continuation]]
         if found is None:
@@ -138,7 +158,7 @@ def _export_cells(
         raise FileError(f"{path} has no column with a category, which training needs; {_columns_of(header)}")
     notes.recognised(path.name, name, {field: sources[field] for field in fields if sources.get(field)})
     if isinstance(shop, LooksAhead):
-        with open_table(path) as again:
+        with open_table(path, options.encoding) as again:
             shop.look_ahead(row.values for row in again.rows(None) if row.values is not None)
     yield from shop_cells(table.rows(None), shop, columns)
 
@@ -153,10 +173,10 @@ def _product(
             raise row.error
         return product_from_row(cells, default_id=default_id, require_category=require_category, notes=notes)
     except RowError as error:
-        shown = row.raw if row.raw is not None else row.values
+        read = row.raw if row.raw is not None else row.values
         name = cells.get("id") if isinstance(cells.get("id"), (str, int)) else ""
         name = str(name).strip().encode("utf-8", "replace").decode()
-        return Reject(path.name, row.line, error.reason, error.detail, shown, row.lines, name or default_id)
+        return Reject(path.name, row.line, error.reason, error.detail, read, row.lines, name or default_id)
 
 
 class _UnknownColumns:

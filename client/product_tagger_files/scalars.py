@@ -36,7 +36,7 @@ def to_text(value: Any, field: str, notes: Notes) -> str:
         RowError: A list, an object, a truth value, or bytes that are not UTF-8.
     """
     if isinstance(value, str):
-        return value if value.isascii() and "\0" not in value else clean(value, field, notes)
+        return clean(value, field, notes)
     if value is None:
         return ""
     if is_nothing(value):
@@ -77,12 +77,9 @@ def _number(value: Any) -> str | None:
 
 def _decoded(value: bytes, field: str) -> str:
     try:
-        text: str | None = value.decode("utf-8")
+        return value.decode("utf-8")
     except UnicodeDecodeError:
-        text = None
-    if field == "id" and (text is None or not text.isprintable()):
-        return str(uuid.UUID(bytes=value)) if len(value) == _UUID_BYTES else value.hex()
-    if text is None:
+        if field == "id":
+            return str(uuid.UUID(bytes=value)) if len(value) == _UUID_BYTES else value.hex()
         detail = f"{field} has bytes that are not UTF-8: write the column as UTF-8 strings"
-        raise RowError("undecodable bytes", detail)
-    return text
+        raise RowError("undecodable bytes", detail) from None

@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from product_tagger_files.containers import file_format, open_bytes
+from product_tagger_files.containers import file_format, is_packed, open_bytes, unreadable
 from product_tagger_files.delimited import open_delimited
+from product_tagger_files.encodings import open_text
 from product_tagger_files.errors import FileError
-from product_tagger_files.json_lines import read_json_lines
+from product_tagger_files.json_rows import open_json
 from product_tagger_files.parquet import broken_parquet, open_parquet, parquet_file
 from product_tagger_files.rows import Table
+from product_tagger_files.xlsx import open_xlsx
 
-
-def estimate_rows(path: Path) -> int | None:
-    """About how many rows there are, for a progress bar; None where counting costs as much as reading.
-
-    Raises:
-        FileError: The file is missing, of an unknown format, or not what its name says.
-    """
-    kind = file_format(path)
-    if kind == ".parquet":
-        with parquet_file(path) as file:
-            return int(file.metadata.num_rows)
-    if not path.name.lower().endswith(kind):  # packed
-        return None
-    try:
-        with path.open("rb") as stream:
-            lines = sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b""))
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    return max(lines - (kind in (".csv", ".tsv")), 0)
+_JSON = (".jsonl", ".ndjson", ".json")
 
 
 @contextmanager
-def open_table(path: Path) -> Iterator[Table]:
+def open_table(path: Path, encoding: str | None = None) -> Iterator[Table]:
     """Opens a file, whose ending tells the format; read its rows within the context.
+
+    Args:
+        path: The file.
+        encoding: Of a text file; None detects it.
 
     Raises:
         FileError: The file is missing, of an unknown format, or not what its name says. Reading rows raises it too.
@@ -51,17 +37,36 @@ def open_table(path: Path) -> Iterator[Table]:
                     yield open_parquet(file)
                 except ValueError as error:  # pyarrow.ArrowInvalid is one
                     raise broken_parquet(path, error) from error
-            return
-        with open_bytes(path) as stream:
-            if kind == ".jsonl":
-                yield Table(None, lambda _needed: read_json_lines(stream))
-            else:
-                yield open_delimited(stream, path, "\t" if kind == ".tsv" else None)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise FileError(f"{path} is not a whole gzip file ({error}): write or download it again") from error
+        elif kind == ".xlsx":
+            yield open_xlsx(path)
+        elif kind in _JSON:
+            with open_bytes(path) as stream:
+                yield open_json(open_text(stream, path, encoding, has_header=False), path)
+        else:
+            with open_bytes(path) as stream:
+                default = "\t" if kind == ".tsv" else ","
+                yield open_delimited(open_text(stream, path, encoding, has_header=True), path, default)
+    except UnicodeDecodeError as error:
+        raise FileError(f"{path} is cut off in a character ({error}): write or download it again") from error
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
-def _unreadable(path: Path, error: OSError) -> FileError:
-    return FileError(f"{path} can't be read ({error.strerror or error})")
+def estimate_rows(path: Path) -> int | None:
+    """About how many rows there are, for a progress bar; None where counting costs as much as reading.
+
+    Raises:
+        FileError: The file is missing, of an unknown format, or not what its name says.
+    """
+    kind = file_format(path)
+    if kind == ".parquet":
+        with parquet_file(path) as file:
+            return int(file.metadata.num_rows)
+    if is_packed(path) or kind in (".json", ".xlsx"):
+        return None
+    try:
+        with path.open("rb") as stream:
+            lines = sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b""))
+    except OSError as error:
+        raise unreadable(path, error) from error
+    return max(lines - (kind not in _JSON), 0)

@@ -51,11 +51,10 @@ def read_tags(value: Any, notes: Notes) -> tuple[str, ...]:
         tags = [to_text(tag, "tags", notes).strip() for tag in found]
     except (NotAList, RowError):
         raise RowError("tags are not a list", f"tags is {shown(value)}, not a list of words") from None
-    said = dict.fromkeys(tags)
-    for tag in said:
-        if is_missing_label(tag):
+    for tag in tags:
+        if tag and is_missing_label(tag):
             notes.add(Note.MISSING, "tags", tag)
-    return tuple(tag for tag in said if tag and not is_missing_label(tag))
+    return tuple(dict.fromkeys(tag for tag in tags if tag and not is_missing_label(tag)))
 
 
 def _split(text: str) -> Iterator[Any]:

@@ -89,7 +89,7 @@ def test_the_client_reads_each_row_as_the_catalogue_does(
 
 
 def test_an_unclosed_quote_is_a_problem_and_no_silence(tmp_path: Path) -> None:
-    (tmp_path / "in.csv").write_bytes(b'id,title\n1,a\n2,"never closed\n3,c\n')
+    (tmp_path / "in.csv").write_bytes(b'id,title\n1,a\n2,"never, closed\n3,c\n')
     rows = list(read_rows(tmp_path / "in.csv", ReadOptions()))
     assert [(row.line, row.problem is None) for row in rows] == [(2, True), (3, False)]
 

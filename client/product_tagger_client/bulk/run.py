@@ -39,11 +39,12 @@ class BulkOptions:
     """What to tag, and how.
 
     Attributes:
-        input: A file of products: .jsonl, .csv, .tsv (each also .gz) or .parquet.
+        input: A file of products, in any format that `product_tagger_files` reads.
         output: The file to write: .jsonl, .csv or .parquet.
         url: The server's address.
         columns: Field (id, title, description, attributes) → the input's own column name.
         format: Whose export the input is: a shop's system, `auto` or `plain`.
+        encoding: Of an input that is text, such as gb18030; None detects it.
         concurrency: Requests in flight.
         timeout: Seconds one request may take.
         wait: Seconds without any answer after which the run stops.
@@ -56,6 +57,7 @@ class BulkOptions:
     url: str = DEFAULT_URL
     columns: Mapping[str, str] = field(default_factory=dict)
     format: ExportFormat = "auto"
+    encoding: str | None = None
     concurrency: int = 8
     timeout: float = 60.0
     wait: float = 300.0
@@ -138,12 +140,14 @@ def _identity(options: BulkOptions) -> dict[str, Any]:
         "input's time of change": state.st_mtime_ns,
         "columns": dict(sorted(options.columns.items())),
         "format": options.format,
+        "encoding": options.encoding,
     }
 
 
 async def _tag_rows(options: BulkOptions, journal: Journal, report: Callable[[int, int], None]) -> None:
     patience = Patience(options.wait)
-    rows = read_rows(options.input, ReadOptions(options.columns, format=options.format), skip=journal.rows)
+    reading = ReadOptions(options.columns, format=options.format, encoding=options.encoding)
+    rows = read_rows(options.input, reading, skip=journal.rows)
     in_flight: deque[asyncio.Task[list[Entry]]] = deque()
     # Retries are the run's own, with its own patience: the client's would only be added to them.
     async with AsyncProductTagger(options.url, timeout=options.timeout, retries=RetryPolicy(retries=0)) as tagger:

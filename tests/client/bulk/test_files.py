@@ -159,9 +159,9 @@ def test_what_a_run_cannot_begin_with_is_said_in_a_sentence(
 ) -> None:
     (tmp_path / "csv.csv").write_text("id,title\n1,a\n")
     (tmp_path / "names.csv").write_text("id,name\n1,a\n")
-    (tmp_path / "text.txt").write_text("a\n")
+    (tmp_path / "text.doc").write_text("a\n")
     (tmp_path / "gzip.jsonl.gz").write_bytes(gzip.compress(b'{"title": "a"}\n' * 1000)[:-12])
-    names = {"csv": "csv.csv", "names": "names.csv", "text": "text.txt", "gzip": "gzip.jsonl.gz"}
+    names = {"csv": "csv.csv", "names": "names.csv", "text": "text.doc", "gzip": "gzip.jsonl.gz"}
     if isinstance(settings.get("input"), str):
         settings = settings | {"input": tmp_path / names[settings["input"]]}
     with pytest.raises(BulkError, match=sentence.replace(".", r"\.")):
