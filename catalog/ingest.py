@@ -19,13 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.cleaning import clean_text
-from catalog.language import detect_language, name_language
+from catalog.language import name_language
+from catalog.languages import Languages
 from catalog.prepared import SPLITS
 from catalog.readers import read_products
 from catalog.spelling import clean_name, hint, label_id
 from catalog.splits import HASHES, signatures
 from catalog.taxonomy import Taxonomy
-from product_tagger_files import Continuation, Note, Notes, Product, ReadOptions, Reject, path_readings, settle_paths
+from product_tagger_files import Continuation, Note, Notes, Product, ReadOptions, Reject, settle_paths
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +112,11 @@ class Labels:
 
 
 class Ingest:
-    """The accepted products of a catalogue, and what was rejected."""
+    """The accepted products of a catalogue, and what was rejected.
+
+    Attributes:
+        language_numbers: [N] indices into `languages`; known after `settle`.
+    """
 
     def __init__(
         self, spool: IO[str] | None, minima: IO[bytes] | None, rejects: TextSink, taxonomy: Taxonomy | None
@@ -138,12 +143,12 @@ class Ingest:
         self.reject_reasons: Counter[str] = Counter()
         self.unknown_tags: Counter[str] = Counter()
         self.notes = Notes()
-        self.languages: list[str] = []
+        self._spoken = Languages()
         self._ids = array("Q")
         self._parts = array("b")
         self._lines = array("Q")
         self._category_numbers = array("I")
-        self._language_numbers = array("H")
+        self.language_numbers: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._views, self._clicks, self._purchases = array("f"), array("f"), array("f")
         self._tag_numbers = array("I")
         self._tag_counts = array("H")
@@ -167,8 +172,13 @@ class Ingest:
                 self._reject(part, rejected)
         self._flush_titles()
 
-    def settle_categories(self) -> None:
-        """Decides, once all files are read, which categories are the same path in other notations.
+    def settle(self) -> None:
+        """Decides, once all files are read, what a row alone can't tell: its language, and what its category means."""
+        self.language_numbers = self._spoken.decide()
+        self._settle_categories()
+
+    def _settle_categories(self) -> None:
+        """Decides which categories are the same path in other notations.
 
         With a taxonomy there is nothing to decide: it says which paths there are.
         """
@@ -188,8 +198,7 @@ class Ingest:
         category = product.category or ""
         label = None
         if self._taxonomy is not None:
-            meanings = (category, *path_readings(category))
-            label = next(filter(None, map(self._taxonomy.find_category, meanings)), None)
+            label = self._taxonomy.find_category(category)
             if label is None:
                 detail = f"category {category!r} is not in the taxonomy{self._hint(category, self._taxonomy)}"
                 return _rejected(product, file, line, "unknown category", detail)
@@ -204,17 +213,14 @@ class Ingest:
         self._parts.append(part)
         self._lines.append(line)
         self._category_numbers.append(category_number)
-        language = product.lang or detect_language(text)
-        if language not in self.languages:
-            self.languages.append(language)
-        self._language_numbers.append(self.languages.index(language))
+        self._spoken.add(text, product.lang)
         for values, value in (
             (self._views, product.views), (self._clicks, product.clicks), (self._purchases, product.purchases),
         ):  # fmt: skip
             values.append(float("nan") if value is None else min(value, 1e30))
         self._add_tags(product.tags)
         if self._spool is not None:
-            head = json.dumps({"id": product.id, "lang": language, "text": text}, ensure_ascii=False)
+            head = json.dumps({"id": product.id, "text": text}, ensure_ascii=False)
             self._spool.write(head[:-1] + "\n")
         if self._minima is not None:
             self._titles.append(clean_text(product.title) or text)
@@ -279,9 +285,9 @@ class Ingest:
         return np.array(self._category_numbers, dtype=np.int64)
 
     @property
-    def language_numbers(self) -> NDArray[np.int64]:
-        """[N] indices into `languages`."""
-        return np.array(self._language_numbers, dtype=np.int64)
+    def languages(self) -> list[str]:
+        """Codes of the languages that occur; products without letters are in `und`."""
+        return self._spoken.codes
 
     @property
     def category_names(self) -> dict[str, dict[str, str]]:

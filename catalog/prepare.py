@@ -109,7 +109,7 @@ def check(path: Path, options: CatalogSettings) -> tuple[Ingest, list[Reject]]:
     taxonomy = Taxonomy.from_yaml(options.taxonomy) if options.taxonomy else None
     ingest = Ingest(None, None, first, taxonomy)
     ingest.read("train", path, read_options(options))
-    ingest.settle_categories()
+    ingest.settle()
     return ingest, [Reject(**entry) for entry in first.entries]
 
 
@@ -136,7 +136,7 @@ def _prepare_into(
             ingest = Ingest(texts, minima, rejects, given)
             for part, path in source.files.items():
                 ingest.read(part, path, read_options(options))
-        ingest.settle_categories()
+        ingest.settle()
         _check_rejects(ingest, options)
         groups = near_duplicate_groups(read_minima(minima_file))
         minima_file.unlink()
@@ -287,7 +287,8 @@ def _write_splits(
     known = set(taxonomy.tag_ids)
     tags = [json.dumps(name, ensure_ascii=False) if name in known else None for name in ingest.tags.ids]
     numbers, starts = ingest.tag_numbers
-    category_numbers = ingest.category_numbers
+    languages = [json.dumps(code) for code in ingest.languages]
+    category_numbers, language_numbers = ingest.category_numbers, ingest.language_numbers
     tagged: Counter[int] = Counter()
     files = [(directory / f"{name}.jsonl").open("w", encoding="utf-8") for name in SPLITS]
     try:
@@ -299,7 +300,8 @@ def _write_splits(
                 own = [word for number in numbers[starts[row] : starts[row + 1]] if (word := tags[number]) is not None]
                 tagged[int(part)] += bool(own)
                 files[part].write(
-                    f'{line[:-1]}, "category": {categories[category_numbers[row]]}, "tags": [{", ".join(own)}], '
+                    f'{line[:-1]}, "lang": {languages[language_numbers[row]]}, '
+                    f'"category": {categories[category_numbers[row]]}, "tags": [{", ".join(own)}], '
                     f'"weight": {weights[row]:.4g}}}\n'
                 )
     finally:

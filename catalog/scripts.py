@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-LATIN, HAN, KANA, HANGUL, CYRILLIC, ARABIC = "latin", "han", "kana", "hangul", "cyrillic", "arabic"
+LATIN, HAN, KANA, HANGUL = "latin", "han", "kana", "hangul"
+CYRILLIC, ARABIC, DEVANAGARI = "cyrillic", "arabic", "devanagari"
+OTHER = "other"
+"""Letters of a script that has no line here."""
 
 _RANGES = {
     HAN: "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f",
@@ -16,7 +19,7 @@ _RANGES = {
     "\ufe70-\ufefc",
     "greek": "\u0370-\u0373\u0376-\u03ff\u1f00-\u1fff",
     "hebrew": "\u05d0-\u05f2\ufb1d-\ufb4f",
-    "devanagari": "\u0900-\u0963\u0971-\u097f\ua8e0-\ua8ff",
+    DEVANAGARI: "\u0900-\u0963\u0971-\u097f\ua8e0-\ua8ff",
     "bengali": "\u0980-\u09e3\u09f0\u09f1",
     "gurmukhi": "\u0a01-\u0a5e\u0a70-\u0a76",
     "gujarati": "\u0a81-\u0ae3",
@@ -34,7 +37,9 @@ _RANGES = {
     "armenian": "\u0531-\u0587",
     LATIN: "A-Za-z\u00aa\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff\uff21-\uff3a\uff41-\uff5a",
 }
-_LETTERS = re.compile("|".join(f"(?P<{script}>[{ranges}]+)" for script, ranges in _RANGES.items()))
+_LETTERS = re.compile(
+    "|".join(f"(?P<{script}>[{ranges}]+)" for script, ranges in _RANGES.items()) + rf"|(?P<{OTHER}>[^\W\d_])"
+)
 
 LANGUAGES = {
     HAN: ("zh", "ja"),
@@ -44,7 +49,7 @@ LANGUAGES = {
     ARABIC: ("ar", "fa", "ur", "ps", "ckb", "sd", "ug"),
     "greek": ("el",),
     "hebrew": ("he", "yi"),
-    "devanagari": ("hi", "mr", "ne", "sa"),
+    DEVANAGARI: ("hi", "mr", "ne", "sa"),
     "bengali": ("bn", "as"),
     "gurmukhi": ("pa",),
     "gujarati": ("gu",),
@@ -66,11 +71,16 @@ _OTHER_SCRIPTS = frozenset(language for languages in LANGUAGES.values() for lang
 
 
 def letters_by_script(text: str) -> Counter[str]:
-    """Counts the letters of a text by script, without those of scripts that are not listed here."""
+    """Counts the letters of a text by script."""
     counts: Counter[str] = Counter()
     for match in _LETTERS.finditer(text):
         counts[str(match.lastgroup)] += match.end() - match.start()
     return counts
+
+
+def without_other_scripts(text: str, script: str) -> str:
+    """Returns the text with a space for every run of letters of another script."""
+    return _LETTERS.sub(lambda match: match.group() if match.lastgroup == script else " ", text)
 
 
 def is_written_in(language: str, script: str) -> bool:
@@ -78,4 +88,4 @@ def is_written_in(language: str, script: str) -> bool:
     language = language.partition("-")[0]
     if script == LATIN:
         return language not in _OTHER_SCRIPTS or language == "sr"
-    return language in LANGUAGES[script]
+    return language in LANGUAGES.get(script, ())

@@ -16,6 +16,9 @@ from pydantic.dataclasses import dataclass
 from catalog.heads import Labelled, Layout, Targets, UnknownLabel
 from catalog.language import name_language
 from catalog.spelling import fold, hint
+from product_tagger_files import Notes, path_readings
+from product_tagger_files.errors import RowError
+from product_tagger_files.paths import read_category
 from steps import ProductTaggerError
 
 
@@ -118,8 +121,12 @@ class Taxonomy:
         return _index(self.tags, "tag")
 
     def find_category(self, word: str) -> str | None:
-        """Returns the id of the category that an id, display name or synonym stands for; None for an unknown word."""
-        return self._category_words.get(fold(word))
+        """Returns the id of the category that an id, display name or synonym stands for; None for an unknown word.
+
+        A path may be written in another notation: `Home/Pans` where the taxonomy has `Home > Pans`.
+        """
+        words = self._category_words
+        return next(filter(None, (words.get(fold(reading)) for reading in (word, *path_readings(word)))), None)
 
     def find_tag(self, word: str) -> str | None:
         """Returns the id of the tag that an id, display name or synonym stands for; None for an unknown word."""
@@ -181,11 +188,21 @@ def _index(labels: Sequence[Label], kind: str) -> dict[str, str]:
             raise TaxonomyError(f"the {kind} id {label.id!r} is given twice: remove one of the two")
         seen.add(label.id)
     for label in labels:
-        for word in map(fold, label.words):
+        for word in (fold(_as_read(word, kind)) for word in label.words):
             other = index.setdefault(word, label.id)
             if other != label.id:
                 raise TaxonomyError(f"{word!r} stands for two {kind} ids, {other!r} and {label.id!r}: keep it in one")
     return index
+
+
+def _as_read(word: str, kind: str) -> str:
+    """A category's word as the catalogue's readers give it: `Home>Pans` as `Home > Pans`."""
+    if kind != "category":
+        return word
+    try:
+        return read_category(word, Notes()) or word
+    except RowError as error:
+        raise TaxonomyError(error.detail) from None
 
 
 def _to_dict(label: Label) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from catalog.language import UNKNOWN
 from training.base.builtin import ENGLISH, MULTILINGUAL
+from training.spoken import OTHER
 
 BASES = {
     ENGLISH: ("sentence-transformers/all-MiniLM-L6-v2", "apache-2.0"),
@@ -50,7 +52,7 @@ def model_card(metrics: Mapping[str, Any], text: str) -> str:
         pipeline_tag="text-classification",
         base_model=name,
         license=licence,
-        language=list(dict.fromkeys(language.split("-")[0] for language in metrics["data"]["languages"])) or None,
+        language=[code for code in metrics["data"]["languages"] if code not in (OTHER, UNKNOWN)] or None,
         metrics=list(dict.fromkeys(result.metric_type for result in results)) or None,
         tags=list(TAGS),
         eval_results=results or None,

@@ -13,6 +13,7 @@ from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_
 from catalog.reliability import expected_calibration_error
 from catalog.taxonomy import Taxonomy
 from training.answers import Answers
+from training.spoken import OTHER, join_rare
 
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
@@ -51,9 +52,10 @@ def summarize(answers: Answers) -> dict[str, float]:
 
 
 def by_language(answers: Answers) -> dict[str, dict[str, float]]:
-    """Return `summarize` for each language there is."""
-    languages = sorted(set(answers.languages.tolist()))
-    return {language: summarize(answers.of(answers.languages == language)) for language in languages}
+    """Return `summarize` for each language, the rare ones together (`join_rare`)."""
+    languages = join_rare(answers.languages)
+    told = sorted(set(languages.tolist()), key=lambda language: (language == OTHER, language))
+    return {language: summarize(answers.of(languages == language)) for language in told}
 
 
 def category_table(answers: Answers, taxonomy: Taxonomy) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch
 
 from catalog.cleaning import clean_text
 from catalog.heads import CATEGORY, TAG, DecisionRule
-from catalog.language import detect_language
+from catalog.languages import Languages
 from catalog.prepared import Example
 from catalog.readers import read_products
 from product_tagger_files import Continuation, ReadOptions, Reject
@@ -187,6 +187,7 @@ class TaggingModel:
     def _read(self, path: Path, columns: Mapping[str, str] | None) -> tuple[list[Example], dict[str, int]]:
         """The products of a file whose category the checkpoint knows; tags that it doesn't know are dropped."""
         taxonomy, examples, left_out = self._checkpoint.taxonomy, [], Counter[str]()
+        spoken = Languages()
         for _, product in read_products(path, ReadOptions(columns or {})):
             if product is None or isinstance(product, Continuation):
                 continue
@@ -198,5 +199,7 @@ class TaggingModel:
                 left_out["no text is left after cleaning" if category else "unknown category"] += 1
                 continue
             tags = tuple(dict.fromkeys(tag for word in product.tags if (tag := taxonomy.find_tag(word))))
-            examples.append(Example(product.id, product.lang or detect_language(text), text, category, tags))
-        return examples, dict(left_out)
+            spoken.add(text, product.lang)
+            examples.append(Example(product.id, "", text, category, tags))
+        codes = [spoken.codes[number] for number in spoken.decide()]
+        return [replace(example, lang=code) for example, code in zip(examples, codes, strict=True)], dict(left_out)

@@ -11,6 +11,7 @@ import numpy as np
 from catalog.prepared import Example
 from training.base.choice import unread_languages
 from training.data import EncodedExamples
+from training.spoken import join_rare
 
 
 def count_languages(examples: Iterable[Example]) -> dict[str, int]:
@@ -25,15 +26,17 @@ def _counted(languages: Iterable[str]) -> dict[str, int]:
 def text_facts(train: EncodedExamples, unk_token_id: int | None) -> dict[str, Any]:
     """Return by language how many training products there are, and what becomes of their texts.
 
-    `unknown_token_share` is what the vocabulary misses, `mean_tokens_by_language` and `cut_share` (of the texts, at the
-    tokenizer's length) how much of a text the model reads.
+    Rare languages are told together (`join_rare`). `unknown_token_share` is what the vocabulary misses;
+    `mean_tokens_by_language` and `cut_share` (of the texts, at the tokenizer's length) are how much of a text the model
+    reads.
 
     Args:
         train: the examples' tokens and languages.
         unk_token_id: the token of what the vocabulary doesn't know; None where there is no such token.
     """
-    languages = _counted(train.labels.languages.tolist())
-    rows = {language: np.flatnonzero(train.labels.languages == language) for language in languages}
+    spoken = join_rare(train.labels.languages)
+    languages = _counted(spoken.tolist())
+    rows = {language: np.flatnonzero(spoken == language) for language in languages}
     unknown = dict.fromkeys(languages, 0.0)
     if unk_token_id is not None:
         tokens = train.occurrences(unk_token_id)

@@ -9,6 +9,7 @@ from typing import Any
 from product_tagger_files.attributes import read_attributes
 from product_tagger_files.counts import read_count
 from product_tagger_files.errors import RowError
+from product_tagger_files.languages import normalize_language
 from product_tagger_files.missing import is_missing_description, is_missing_label, is_missing_title
 from product_tagger_files.notes import Note, Notes
 from product_tagger_files.paths import read_category
@@ -78,9 +79,3 @@ def _id(row: Mapping[str, Any], field: str, notes: Notes) -> str:
         notes.add(Note.EXCEL_ID, field, text)
         return ""
     return text
-
-
-def normalize_language(code: str | None) -> str | None:
-    """Reduces a language code to its first part: `zh-CN` → `zh`, `EN_us` → `en`; None for an empty one."""
-    short = re.split(r"[-_\s]", code.strip().lower(), maxsplit=1)[0] if code else ""
-    return short or None

@@ -74,6 +74,17 @@ def test_figures_by_language_are_those_of_its_products() -> None:
     assert languages["en"]["category_accuracy"] == pytest.approx(2 / 3)
 
 
+def test_rare_languages_are_told_together_and_never_more_than_nine_rows() -> None:
+    def told(languages: list[str]) -> dict[str, float]:
+        many = answers().of(np.zeros(len(languages), dtype=np.int64))
+        by = by_language(replace(many, languages=np.array(languages)))
+        return {name: figures["products"] for name, figures in by.items()}
+
+    assert told(["en"] * 297 + ["hu", "fi", "zh"]) == {"en": 297, "other": 3}
+    ten = [f"{first}{second}" for first in "abcde" for second in "xy"]
+    assert told(ten * 10) == {**dict.fromkeys(ten[:8], 10), "other": 20}
+
+
 def test_the_tables_have_a_row_for_each_label() -> None:
     food, home = category_table(answers(), TAXONOMY)
     assert (food["precision"], food["recall"], food["products"]) == (pytest.approx(2 / 3), 1.0, 2)

@@ -13,6 +13,8 @@ UNREAD_SHARE = 0.1
 """A base that doesn't know a larger share of a language's tokens can't read it. The English base doesn't know
 two thirds of the built-in catalogue's Chinese tokens. It falls 20 points behind a linear model there."""
 
+_TOLD = 5
+
 
 def choose_base(languages: Mapping[str, int]) -> tuple[str, str]:
     """Choose a built-in base.
@@ -26,7 +28,8 @@ def choose_base(languages: Mapping[str, int]) -> tuple[str, str]:
     total = sum(languages.values())
     others = {language: count for language, count in languages.items() if language != "en"}
     share = sum(others.values()) / max(1, total)
-    told = ", ".join(f"{count / max(1, total):.1%} {language}" for language, count in _by_count(languages))
+    told = ", ".join(f"{count / max(1, total):.1%} {language}" for language, count in _by_count(languages)[:_TOLD])
+    told += ", …" if len(languages) > _TOLD else ""
     if share >= MINOR_SHARE:
         return MULTILINGUAL, f"auto chose it, because {share:.1%} of the training products aren't in English ({told})."
     if others:

@@ -22,6 +22,12 @@ from training.base import plan_base, unread_languages
         ({"en": 95, "zh": 5}, "multilingual", "5.0% of the training products aren't in English (95.0% en, 5.0% zh)"),
         ({"zh": 12}, "multilingual", "100.0% of the training products aren't in English (100.0% zh)"),
         ({"en": 90, "de": 6, "zh": 4}, "multilingual", "10.0% of the training products aren't in English"),
+        ({"ko": 40, "en": 2, "und": 2}, "multilingual", "95.5% of the training products aren't in English (90.9% ko"),
+        (
+            {"en": 994, "de": 1, "es": 1, "fr": 1, "hu": 1, "it": 1, "pl": 1},
+            "english",
+            "(99.4% en, 0.1% de, 0.1% es, 0.1% fr, 0.1% hu, …)",
+        ),
         ({}, "english", "all training products are in English"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The small parts: text composition, language, sample weights, the prepared reader's errors."""
+"""The small parts: text composition, sample weights, the prepared reader's errors."""
 
 from __future__ import annotations
 
@@ -7,39 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalog.language import detect_language
 from catalog.prepared import PreparedCatalogError, read_split
 from catalog.weights import MAX_WEIGHT, MIN_WEIGHT, behaviour_weights
 from product_tagger_files import Product
-from product_tagger_files.fields import normalize_language
 
 
 def test_the_raw_text_is_title_description_and_one_line_per_attribute() -> None:
     product = Product("1", title="Dress", description="Light", attributes={"material": "cotton", "size": " "})
     assert product.raw_text == "Dress\nLight\nmaterial: cotton"
     assert Product("1", description="Light").raw_text == "Light"
-
-
-@pytest.mark.parametrize(
-    ("text", "language"),
-    [
-        ("Oak shelf 80 cm", "en"),
-        ("夏季连衣裙", "zh"),
-        ("iPhone 15 Pro Max 手机壳 透明防摔", "zh"),
-        ("小米 Xiaomi Redmi Note 11 phone case black silicone", "en"),
-        ("12345 %", "en"),
-        ("夏 季 连 衣 裙 X L", "zh"),
-        ("Crème brûlée", "en"),
-    ],
-)
-def test_the_language_is_told_by_the_share_of_han_characters(text: str, language: str) -> None:
-    assert detect_language(text) == language
-    assert detect_language("".join(text.split())) == language
-
-
-@pytest.mark.parametrize(("code", "language"), [("zh-CN", "zh"), ("EN_us", "en"), ("", None), (None, None)])
-def test_language_codes_are_reduced_to_their_first_part(code: str | None, language: str | None) -> None:
-    assert normalize_language(code) == language
 
 
 def weights(*rows: tuple[float, float, float]) -> list[float]:
