@@ -8,6 +8,7 @@ from collections.abc import Callable
 from .addresses import DOMAIN_HINTS, EMAIL, URL
 from .prices import BARE_PRICE, PRICE, PRICE_HINTS, ZH_PRICE_HINTS
 from .promotions import PROMO, PROMO_HINTS
+from .promotions_tw import TW_PROMO, TW_PROMO_HINTS
 from .promotions_zh import ZH_PROMO, ZH_PROMO_HINTS
 from .ratings import RATING, RATING_HINTS, REVIEW_HINTS, REVIEWS, ZH_REVIEW_HINTS, ZH_REVIEWS
 from .traditional import to_simplified
@@ -23,7 +24,7 @@ def remove_commerce(text: str, *, promotions: bool) -> str:
 
     Args:
         text: A plain text.
-        promotions: Whether promotions are removed too.
+        promotions: Whether promotions are removed too, and words like 特价 that may be a price's.
     """
     simple = to_simplified(text)
     if simple is text:
@@ -46,14 +47,18 @@ def _remove(text: str, space: str | Callable[[re.Match[str]], str], promotions: 
         text = REVIEWS.sub(space, text)
     if lower.isascii():
         if _any(lower, PRICE_HINTS):
-            text = BARE_PRICE.sub(space, PRICE.sub(space, text))
+            text = PRICE.sub(space, text)
+            text = BARE_PRICE.sub(space, text) if promotions else text
     else:
         if _any(lower, ZH_REVIEW_HINTS):
             text = ZH_REVIEWS.sub(space, text)
+        if promotions and _any(lower, TW_PROMO_HINTS):
+            text = TW_PROMO.sub(space, text)
         if promotions and _any(lower, ZH_PROMO_HINTS):
             text = ZH_PROMO.sub(space, text)
         if _any(lower, ZH_PRICE_HINTS) or _any(lower, PRICE_HINTS):
-            text = BARE_PRICE.sub(space, PRICE.sub(space, text))
+            text = PRICE.sub(space, text)
+            text = BARE_PRICE.sub(space, text) if promotions else text
         text = _PICTURE.sub(space, text)
     if promotions and _any(lower, PROMO_HINTS):
         text = PROMO.sub(space, text)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from .goods import ZH_GOODS
+
 # Thousands in groups of three, or as in India of two; up to two decimals.
 _NUM = r"(?:\d{1,3}(?:,\d{2,3}){1,3}(?!\d)(?:\.\d{1,2}(?!\d))?|\d{1,7}(?!\d)(?:\.\d{1,2}(?!\d))?)"
 # `RS 200` is a motorcycle, `Rs 200` a price.
@@ -33,8 +35,13 @@ _ZH_PRICE_WORDS = (
     r"新人|首单|底|单|全)价|价格|价值|券后|到手|仅需|仅售|只需|只要|只卖|低至|低价|售价)\s?[:为是]?\s?(?:仅需?|只要"
     r"|约|低至)?\s?)"
 )
+# All alternatives begin here: it spares most positions of a text from trying each of them.
+_START = (
+    r"(?=[到券原现特售卖活促秒拼团会市吊专批折优预直抢日参定均内新首底单全价仅只低$¥€£₹₩₽@\d]|(?<!\w)[a-z]"
+    r"|(?:US|HK|AU|CA|NZ|SG|NT|[ACS])\$)"
+)
 PRICE = re.compile(
-    rf"(?:{_ZH_PRICE_WORDS}|{_PRICE_WORDS}){_AMOUNT}{_TAIL}"
+    rf"{_START}(?:{_ZH_PRICE_WORDS}|{_PRICE_WORDS}){_AMOUNT}{_TAIL}"
     rf"(?:\s?[-~至到]\s?(?:{_SIGN}\s?)?{_NUM}\s?{_YUAN}?{_TAIL})?"
     r"(?:\s?(?:only\b|off\b(?!-?\s?white)|discount\b|cashback\b|\(?(?:incl(?:usive|\.)?|including)\sof\sall\staxes\)?))?",
     re.I,
@@ -47,7 +54,7 @@ _UNIT = (
 BARE_PRICE = re.compile(
     r"(?:(?:到手|券后|原|现|特|售|活动|促销|秒杀|拼团|团购|会员|市场|吊牌|专柜|批发|折后|优惠|预售|直播间?|抢购|日常"
     r"|参考|内购|新人|首单)价"
-    rf")\s?:?\s?(?:仅需?|只要|约)?\s?(?<!\d)(?:{_NUM}{_UNIT})?"
+    rf"(?:格(?!外))?(?![格值牌位]|签(?![字名约])|标签|目表){ZH_GOODS})\s?:?\s?(?:仅需?|只要|约)?\s?(?<!\d)(?:{_NUM}{_UNIT})?"
     rf"|(?<!拿)(?:券后|到手)\s?:?\s?(?:仅需?|只要|约)?\s?{_NUM}{_UNIT}"
     rf"|(?:\bM\.?R\.?P\.?|\b(?:(?:list|sale|offer|deal|our|regular|retail)\s)?price)\s?[:=]\s?{_NUM}{_UNIT}",
     re.I,

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 
+from .goods import GOODS
+
 _SAVED = (
     r"(?!\s?(?:of\s|in\s|on\s)?(?:more\s|less\s)?(?:energy|water|electricity|power|time|space|fuel|batter|paper|gas"
     r"|oil))"
 )
+# All alternatives begin here: it spares most positions of a text from trying each of them.
+_START = r"(?:(?<!\w)(?=[a-z\d])|(?=[@#+]))"
 PROMO = re.compile(
-    r"\bbuy\s(?:any\s)?(?:\d{1,2}|one|two|three|four)\s?[+&,]?\s?(?:and\s)?get\s(?:\d{1,2}|one|two|three|another|a)\b"
+    rf"{_START}(?:\bbuy\s(?:any\s)?(?:\d{{1,2}}|one|two|three|four)\s?[+&,]?\s?(?:and\s)?get\s(?:\d{{1,2}}|one|two|three|another|a)\b"
     r"(?:\s?(?:for\s)?free\b|\s?(?:at\s)?\d{1,2}\s?%\s?off\b)?"
     r"|\bB[1-4]G[1-4]F?\b|\bbogo\b"
     r"|(?:\b(?:get|enjoy|with|at|flat|extra|additional|instant|save|upto|up\sto|min(?:imum)?\.?)\s|@\s?){0,3}(?<![\w.])"
@@ -20,6 +24,7 @@ PROMO = re.compile(
     r"(?:shipping|delivery|returns?|gifts?\s(?:inside|included|with)|exchange)\b(?:\s(?:available|worldwide|included"
     r"|today))?"
     r"|\b(?:fast|quick|express|same[\s\-]day|next[\s\-]day|worldwide)\s(?:shipping|delivery|dispatch)\b"
+    r"(?!\s(?:trucks?|vans?|drones?)\b)"
     r"|\blimited[\s\-](?:time|period|stock)(?:\s(?:offer|deal|sale|discount|only))?\b|\b(?:while"
     r"|until)\sstocks?\slasts?\b"
     r"|\b(?:special|exclusive|festive|festival|diwali|black\sfriday|cyber\smonday|prime\sday|new\suser|launch"
@@ -38,10 +43,10 @@ PROMO = re.compile(
     r"|\b(?:cash\son\sdelivery|no[\s\-]cost\semi)\b(?:\savailable\b)?|\bcod\savailable\b"
     r"|(?:\b100\s?%\s)?\b(?:money[\s\-]back\sguaranteed?|satisfaction\sguaranteed?)\b"
     r"|\b(?:easy|hassle[\s\-]free|\d{1,2}[\s\-]days?)\s(?:returns?|refunds?|replacement|exchange)\b(?:\spolicy\b"
-    r"|\savailable\b)?"
+    r"|\savailable\b)?(?!\s(?:blades?|bulbs?|cartridges?|filters?|heads?|lens(?:es)?|pads?|parts?)\b)"
     r"|\b(?:use|apply|with)\s(?:coupon|promo|voucher)?\s?code\s?:?\s?[A-Z0-9]{3,15}\b"
     r"|\b(?:discount\s)?coupons?\s(?:available|inside|applied)\b"
-    r"|\bnew\sarrivals?\b",
+    rf"|\bnew\sarrivals?\b){GOODS}",
     re.I,
 )
 

@@ -6,7 +6,7 @@ import re
 
 # `5 Star` alone stays: it is an energy label, a brand, a grade of hotel linen.
 RATING = re.compile(
-    r"(?:\b(?:rated|(?:customer\s)?rating\s?:|score\s?:|评分\s?:?|评价\s?:)\s{0,3})?"
+    r"(?=[\d★☆⭐评]|(?<!\w)[crs])(?:(?:\b(?:rated|(?:customer\s)?rating\s?:|score\s?:|评分\s?:?|评价\s?:)\s{0,3})?"
     r"(?:"
     r"(?<![\d.,/])[0-5](?:\.\d)?\s{0,2}(?:out\sof|/)\s{0,2}5(?:\.0)?\s{0,2}(?:stars?\b|分|[★☆⭐])"
     r"|(?<![\d.,/])[0-5](?:\.\d)?\s?out\sof\s5\b(?![.,]?\d)"
@@ -17,7 +17,7 @@ RATING = re.compile(
     r")"
     r"|\b(?:rated|(?:customer\s)?rating\s?:)\s{0,3}[0-5]\.\d(?![\d.A-Za-z]|\s?[\"'°×*/%]|\s(?:[avwm]|mm|cm|kg|inch)\b)"
     r"|评分\s?:?\s?[0-5]\.\d\s?分?"
-    r"|[★☆⭐]{2,10}",
+    r"|[★☆⭐]{2,10})",
     re.I,
 )
 REVIEWS = re.compile(

@@ -115,7 +115,10 @@ def test_any_text_stays_bounded_plain_and_once_cleaned_as_it_is(piece: str, time
     assert cut or len(piece) * times <= MAX_CHARACTERS
 
 
-@given(st.lists(st.sampled_from((*FRAGMENTS.split(), "Free shipping", "包邮", "限時優惠", "特價")), max_size=12))
+CLUTTER = [piece for piece in FRAGMENTS.split() if "<" not in piece]
+
+
+@given(st.lists(st.sampled_from((*CLUTTER, "Free shipping", "包邮", "限時優惠", "特價")), max_size=12))
 @settings(max_examples=200, deadline=None)
 def test_a_text_that_names_a_product_still_does_when_it_is_clean(pieces: list[str]) -> None:
     assert "shelf" in clean_text(" ".join([*pieces, ". Oak shelf. ", *pieces]))
