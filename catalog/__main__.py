@@ -94,7 +94,7 @@ def _check(path: Path, options: CatalogSettings) -> int:
     print(f"{read:,} rows read, {len(ingest):,} usable, {rejected:,} rejected.")
     _print_continuations(ingest.notes.continuations)
     _print_reasons(ingest.reject_reasons, "rejected")
-    _print_told(ingest.notes.sentences())
+    _print_told([ingest.line_counts.sentence(), *ingest.notes.sentences()])
     if len(ingest):
         counts = zip(np.bincount(ingest.category_numbers).tolist(), ingest.categories.ids, strict=True)
         most = sorted(counts, reverse=True)
@@ -102,7 +102,7 @@ def _check(path: Path, options: CatalogSettings) -> int:
         _print_more(len(most))
     if ingest.unknown_tags:
         print(f"Tags that are not in the taxonomy: {_top(ingest.unknown_tags)}.")
-    if rejected > options.max_reject_share * read:
+    if ingest.reject_share > options.max_reject_share:
         limit = f"catalog.max_reject_share = {options.max_reject_share:g}"
         print(f"error: more than {limit} rejected: `prepare` would stop", file=sys.stderr)
         return 1

@@ -21,12 +21,13 @@ from numpy.typing import NDArray
 from catalog.cleaning import clean_text
 from catalog.language import name_language
 from catalog.languages import Languages
+from catalog.lines import LineCounts
 from catalog.prepared import SPLITS
 from catalog.readers import read_products
 from catalog.spelling import clean_name, hint, label_id
 from catalog.splits import HASHES, signatures
 from catalog.taxonomy import Taxonomy
-from product_tagger_files import Continuation, Note, Notes, Product, ReadOptions, Reject, settle_paths
+from product_tagger_files import Continuation, Note, Notes, Product, ReadOptions, Reject, Row, settle_paths
 
 logger = logging.getLogger(__name__)
 
@@ -143,6 +144,7 @@ class Ingest:
         self.reject_reasons: Counter[str] = Counter()
         self.unknown_tags: Counter[str] = Counter()
         self.notes = Notes()
+        self.line_counts = LineCounts()
         self._spoken = Languages()
         self._ids = array("Q")
         self._parts = array("b")
@@ -162,15 +164,23 @@ class Ingest:
         number = SPLITS.index(part)
         for row, item in read_products(path, options, notes=self.notes):
             if item is None or isinstance(item, Continuation):
+                self.line_counts.add(row, item)
                 continue
             self.rows_read[part] += 1
             if self.rows_read[part] % PROGRESS_ROWS == 0:
                 told = f"{self.rows_read[part]:,}", f"{self.rows_rejected[part]:,}"
                 logger.info("%s: %s rows read, %s rejected", path.name, *told)
-            rejected = item if isinstance(item, Reject) else self._accept(item, number, path.name, row.line)
+            rejected = item if isinstance(item, Reject) else self._accept(item, number, path.name, row)
+            self.line_counts.add(row, rejected or item)
             if rejected is not None:
                 self._reject(part, rejected)
         self._flush_titles()
+
+    @property
+    def reject_share(self) -> float:
+        """Share of the rejects: of the rows or of their lines, whichever is larger."""
+        rows = sum(self.rows_rejected.values()) / max(1, sum(self.rows_read.values()))
+        return max(rows, self.line_counts.reject_share)
 
     def settle(self) -> None:
         """Decides, once all files are read, what a row alone can't tell: its language, and what its category means."""
@@ -191,27 +201,27 @@ class Ingest:
         for spelling in paths:
             self.notes.add(Note.SETTLED_PATH, "category", spelling)
 
-    def _accept(self, product: Product, part: int, file: str, line: int) -> Reject | None:
+    def _accept(self, product: Product, part: int, file: str, row: Row) -> Reject | None:
         key = int.from_bytes(hashlib.blake2b(product.id.encode(), digest_size=8).digest(), "little")
         if key in self._seen:
-            return _rejected(product, file, line, "duplicate id", f"id {product.id!r} stands in an earlier row")
+            return _rejected(product, file, row, "duplicate id", f"id {product.id!r} stands in an earlier row")
         category = product.category or ""
         label = None
         if self._taxonomy is not None:
             label = self._taxonomy.find_category(category)
             if label is None:
                 detail = f"category {category!r} is not in the taxonomy{self._hint(category, self._taxonomy)}"
-                return _rejected(product, file, line, "unknown category", detail)
+                return _rejected(product, file, row, "unknown category", detail)
         text = clean_text(product.raw_text)
         if not text:
-            return _rejected(product, file, line, "no text is left after cleaning", "nothing but clutter in the text")
+            return _rejected(product, file, row, "no text is left after cleaning", "nothing but clutter in the text")
         category_number = self.categories.number(category, label)
         if category_number is None:
-            return _rejected(product, file, line, "no category", f"nothing can be seen of the category {category!a}")
+            return _rejected(product, file, row, "no category", f"nothing can be seen of the category {category!a}")
         self._seen.add(key)
         self._ids.append(key)
         self._parts.append(part)
-        self._lines.append(line)
+        self._lines.append(row.line)
         self._category_numbers.append(category_number)
         self._spoken.add(text, product.lang)
         for values, value in (
@@ -345,6 +355,6 @@ def write_reject(stream: TextSink, reject: Reject) -> None:
     stream.write(json.dumps(reject.to_json(), ensure_ascii=True, default=str) + "\n")
 
 
-def _rejected(product: Product, file: str, line: int, reason: str, detail: str) -> Reject:
-    row = {"id": product.id, "title": product.title, "description": product.description, "category": product.category}
-    return Reject(file, line, reason, detail, row)
+def _rejected(product: Product, file: str, row: Row, reason: str, detail: str) -> Reject:
+    read = {"id": product.id, "title": product.title, "description": product.description, "category": product.category}
+    return Reject(file, row.line, reason, detail, read, row.lines, product.id)

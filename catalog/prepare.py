@@ -155,17 +155,22 @@ def _prepare_into(
     counts = _write_splits(directory, spool, ingest, parts, weights, taxonomy)
     spool.unlink()
     (directory / "taxonomy.json").write_text(taxonomy.to_json(), encoding="utf-8")
-    read, rejected = sum(ingest.rows_read.values()), sum(ingest.rows_rejected.values())
+    rejected = sum(ingest.rows_rejected.values())
     sizes = np.bincount(groups)
     summary = {
         "seed": options.seed,
         "files": files,
         "rows_read": dict(ingest.rows_read),
+        "lines": ingest.line_counts.to_json(),
         "continuations": ingest.notes.continuations,
-        "rejects": {"rows": rejected, "share": rejected / read, "reasons": dict(ingest.reject_reasons.most_common())},
+        "rejects": {
+            "rows": rejected,
+            "share": ingest.reject_share,
+            "reasons": dict(ingest.reject_reasons.most_common()),
+        },
         "left_out": dict(Counter(left_out.values())),
         "notes": ingest.notes.to_json(),
-        "told": ingest.notes.sentences(),
+        "told": [ingest.line_counts.sentence(), *ingest.notes.sentences()],
         "near_duplicates": {"groups": int((sizes > 1).sum()), "products": int(sizes[sizes > 1].sum())},
         "splits": counts,
         "taxonomy": {
@@ -188,10 +193,13 @@ def _check_rejects(ingest: Ingest, options: CatalogSettings) -> None:
     reasons = ", ".join(f"{reason}: {count:,}" for reason, count in ingest.reject_reasons.most_common(5))
     if not len(ingest):
         raise CatalogError(f"none of the {read:,} rows of {options.path!r} can be used ({reasons})")
-    if rejected > options.max_reject_share * read:
+    if ingest.reject_share > options.max_reject_share:
+        lines = ingest.line_counts
+        more = f", {lines.rejected:,} of {lines.products + lines.rejected:,} lines" if lines.rejected > rejected else ""
         raise CatalogError(
-            f"{rejected:,} of {read:,} rows ({rejected / read:.1%}) can't be used, more than catalog.max_reject_share "
-            f"= {options.max_reject_share:g} allows ({reasons}): mend the rows, or raise the share"
+            f"{rejected:,} of {read:,} rows{more} ({ingest.reject_share:.1%}) can't be used, more than "
+            f"catalog.max_reject_share = {options.max_reject_share:g} allows ({reasons}): mend the rows, or raise the "
+            "share"
         )
     if not (ingest.parts == TRAIN).any():
         raise CatalogError(f"no row of the training part of {options.path!r} can be used ({reasons})")
