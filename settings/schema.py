@@ -108,7 +108,7 @@ class TrainingSettings(Section):
     """Evaluations without a better validation score before training stops. 0: no early stopping."""
     baseline: bool = True
     """Whether to fit a linear model (TF-IDF) on the same products for comparison. It is left out where it would need
-    more than 2 GiB of memory."""
+    more than 2 GiB of memory or more than about ten minutes."""
     report_to: Literal["tensorboard", "wandb", "none"] = "tensorboard"
     """Where metrics are logged. `wandb` needs the package wandb and an account."""
     seed: Seed = 13
