@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -60,8 +61,8 @@ def code_digest(*modules: str, root: Path = CHECKOUT) -> str:
     """
     digest = hashlib.sha256()
     for path in code_files(*modules, root=root):
-        tree = _without_docstrings(ast.parse(path.read_text(encoding="utf-8")))
-        digest.update(f"{path.relative_to(root).as_posix()}\0{ast.dump(tree)}\n".encode())
+        code, _ = _read_module(path.read_text(encoding="utf-8"), _package(path, root))
+        digest.update(f"{path.relative_to(root).as_posix()}\0{code}\n".encode())
     return digest.hexdigest()
 
 
@@ -71,24 +72,36 @@ def code_files(*modules: str, root: Path = CHECKOUT) -> list[Path]:
     Raises:
         FileNotFoundError: There is no such module.
     """
-    waiting: list[Path] = []
     for module in modules:
-        found = _module_file(module, root)
-        if found is None:
+        if _module_file(module, root) is None:
             raise FileNotFoundError(f"There is no module {module} in {root}.")
-        waiting.append(found)
-    seen: set[Path] = set()
+    waiting, seen, files = list(modules), set(modules), set[Path]()
     while waiting:
-        path = waiting.pop()
-        if path in seen:
+        path = _module_file(waiting.pop(), root)
+        if path is None or path in files:
             continue
-        seen.add(path)
-        package = path.relative_to(root / CLIENT if path.is_relative_to(root / CLIENT) else root).parent.parts
-        for name in _imported(ast.parse(path.read_text(encoding="utf-8")), package):
-            found = None if name.split(".")[0] in NO_CODE else _module_file(name, root)
-            if found is not None:
-                waiting.append(found)
-    return sorted(seen)
+        files.add(path)
+        _, imported = _read_module(path.read_text(encoding="utf-8"), _package(path, root))
+        new = {name for name in imported if name.split(".")[0] not in NO_CODE} - seen
+        seen |= new
+        waiting += new
+    return sorted(files)
+
+
+def _package(path: Path, root: Path) -> tuple[str, ...]:
+    """The package that a file belongs to."""
+    return path.relative_to(root / CLIENT if path.is_relative_to(root / CLIENT) else root).parent.parts
+
+
+@lru_cache(maxsize=1024)
+def _read_module(text: str, package: tuple[str, ...]) -> tuple[str, frozenset[str]]:
+    """SHA-256 of a module's code without comments and docstrings, in hex, and the modules that it may import.
+
+    Kept, as most modules are code of several steps, and reading one takes some milliseconds.
+    """
+    tree = ast.parse(text)
+    imported = frozenset(_imported(tree, package))
+    return hashlib.sha256(ast.dump(_without_docstrings(tree)).encode()).hexdigest(), imported
 
 
 def _imported(tree: ast.Module, package: Sequence[str]) -> Iterator[str]:
