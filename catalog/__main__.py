@@ -16,6 +16,7 @@ from settings import CatalogSettings, add_settings_options, load_settings
 from steps import run_command
 
 _NAME_WIDTH = 70
+MOST_ALIKE = 5
 MOST_LISTED = 50
 """So many categories are shown on the terminal; summary.json has all."""
 
@@ -76,6 +77,7 @@ def _print_prepared(prepared: Prepared, seconds: float) -> None:
     print(f"; {taxonomy['rare_tags_left_out']} rare tags left out." if taxonomy["rare_tags_left_out"] else ".")
     if taxonomy["unknown_tags"]:
         print(f"Tags that are not in the taxonomy, left out: {_top(taxonomy['unknown_tags'])}.")
+    _print_look_alikes(taxonomy["look_alikes"])
     weights = summary["weights"]
     if weights["least"] != weights["most"]:
         print(f"Sample weights {weights['least']:.2f} to {weights['most']:.2f}, mean {weights['mean']:.2f}.")
@@ -102,6 +104,7 @@ def _check(path: Path, options: CatalogSettings) -> int:
         _print_more(len(most))
     if ingest.unknown_tags:
         print(f"Tags that are not in the taxonomy: {_top(ingest.unknown_tags)}.")
+    _print_look_alikes(ingest.look_alikes())
     if ingest.reject_share > options.max_reject_share:
         limit = f"catalog.max_reject_share = {options.max_reject_share:g}"
         print(f"error: more than {limit} rejected: `prepare` would stop", file=sys.stderr)
@@ -135,6 +138,16 @@ def _print_table(title: str, rows: Mapping[str, Sequence[int]], columns: Sequenc
 def _print_more(categories: int) -> None:
     if categories > MOST_LISTED:
         print(f"… and {categories - MOST_LISTED:,} categories more\n")
+
+
+def _print_look_alikes(pairs: Mapping[str, Sequence[Sequence[str]]]) -> None:
+    for kind, alike in pairs.items():
+        if alike:
+            told = "; ".join(f"{one} and {other}" for one, other in alike[:MOST_ALIKE])
+            more = f"; and {len(alike) - MOST_ALIKE} pairs more" if len(alike) > MOST_ALIKE else ""
+            print(f"These {kind} look alike, and stay apart: {told}{more}.")
+    if any(pairs.values()):
+        print("To join two, make one a synonym of the other in a taxonomy: docs/how-to/write-a-taxonomy.md")
 
 
 def _top(counts: Mapping[str, int]) -> str:

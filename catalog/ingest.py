@@ -22,6 +22,7 @@ from catalog.cleaning import clean_text
 from catalog.language import name_language
 from catalog.languages import Languages
 from catalog.lines import LineCounts
+from catalog.look_alikes import look_alikes
 from catalog.prepared import SPLITS
 from catalog.readers import read_products
 from catalog.spelling import clean_name, hint, label_id
@@ -309,6 +310,18 @@ class Ingest:
         """Tag id → language → the catalogue's own name for it."""
         numbers, starts = self.tag_numbers
         return _names(self.tags, numbers, np.repeat(self.language_numbers, np.diff(starts)), self.languages)
+
+    def look_alikes(self) -> dict[str, list[tuple[str, str]]]:
+        """Kind of label → pairs of ids that may mean the same; none with a taxonomy, which says what is one."""
+        if self._taxonomy is not None:
+            return {"categories": [], "tags": []}
+        kinds = {"categories": (self.categories, self.category_numbers), "tags": (self.tags, self.tag_numbers[0])}
+        return {
+            kind: look_alikes(
+                dict(zip(labels.ids, np.bincount(numbers, minlength=len(labels.ids)).tolist(), strict=True))
+            )
+            for kind, (labels, numbers) in kinds.items()
+        }
 
     @property
     def behaviour(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:

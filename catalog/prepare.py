@@ -179,6 +179,7 @@ def _prepare_into(
             "tags": len(taxonomy.tags),
             "rare_tags_left_out": 0 if given else len(tag_counts.keys() - set(taxonomy.tag_ids)),
             "unknown_tags": dict(ingest.unknown_tags.most_common(50)),
+            "look_alikes": ingest.look_alikes(),
         },
         "weights": {"least": float(weights.min()), "mean": float(weights.mean()), "most": float(weights.max())},
     }
