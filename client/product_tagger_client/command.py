@@ -88,7 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
     bulk = parser.add_argument_group("whole files")
-    bulk.add_argument("--file", type=Path, metavar="IN", help="JSON, CSV, TSV (also .gz, .zst, .zip), .parquet, .xlsx")
+    bulk.add_argument(
+        "--file", type=Path, metavar="IN", help="JSON, CSV, TSV, XML (or .gz, .zst, .zip), .parquet, .xlsx"
+    )
     bulk.add_argument("--output", type=Path, metavar="OUT", help=".jsonl, .csv or .parquet")
     bulk.add_argument(
         "--columns", nargs="+", action="extend", default=[], metavar="FIELD=COLUMN",
@@ -206,6 +208,10 @@ def _tag_file(options: argparse.Namespace, columns: dict[str, str]) -> int:
     before = f" ({summary.resumed:,} of them by an earlier run)" if summary.resumed else ""
     rate = f", {done / summary.seconds:,.0f} rows/s" if done and summary.seconds > 0 else ""
     print(f"{summary.rows:,} rows{before} in {summary.seconds:.1f} s{rate}: {summary.output}", file=sys.stderr)
+    if summary.notes.continuations:
+        print(f"{summary.notes.continuations:,} more rows continue a product and are answered with it", file=sys.stderr)
+    for sentence in summary.notes.sentences():
+        print(sentence, file=sys.stderr)
     if summary.rejects is not None:
         print(f"{summary.rejected:,} rows have no answer; the reasons: {summary.rejects}", file=sys.stderr)
     return 0

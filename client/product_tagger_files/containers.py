@@ -13,13 +13,13 @@ from typing import IO, Any
 
 from product_tagger_files.errors import FileError
 
-TEXT_FORMATS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt")
+TEXT_FORMATS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt", ".xml")
 """Files of lines, each also packed."""
 FORMATS = (*TEXT_FORMATS, ".parquet", ".xlsx")
 PACKINGS = (".gz", ".zst", ".zip")
 EXTENSIONS = (*FORMATS, *(f"{name}{packing}" for packing in PACKINGS for name in TEXT_FORMATS), ".zip")
 
-_KNOWN = ".jsonl, .json, .csv, .tsv, .txt (each also with .gz, .zst or .zip), .parquet or .xlsx"
+_KNOWN = ".jsonl, .json, .csv, .tsv, .txt, .xml (each also with .gz, .zst or .zip), .parquet or .xlsx"
 _INSTEAD = {
     ".xls": "open it in Excel and save it as .xlsx, or as CSV UTF-8",
     ".ods": "open it in LibreOffice and save it as .xlsx, or as CSV in UTF-8",
@@ -29,7 +29,6 @@ _INSTEAD = {
     ".tgz": "unpack it and give the file in it",
     ".bz2": "unpack it and give the file in it",
     ".xz": "unpack it and give the file in it",
-    ".xml": "export it as CSV or JSON lines",
 }
 _BY_CONTENT = {
     b"PK\x03\x04": "a zip archive or an Excel workbook",

@@ -12,6 +12,7 @@ from product_tagger_files.encodings import open_text
 from product_tagger_files.errors import FileError
 from product_tagger_files.json_rows import open_json
 from product_tagger_files.parquet import broken_parquet, open_parquet, parquet_file
+from product_tagger_files.product_feed import open_product_feed
 from product_tagger_files.rows import Table
 from product_tagger_files.xlsx import open_xlsx
 
@@ -39,6 +40,9 @@ def open_table(path: Path, encoding: str | None = None) -> Iterator[Table]:
                     raise broken_parquet(path, error) from error
         elif kind == ".xlsx":
             yield open_xlsx(path)
+        elif kind == ".xml":
+            with open_bytes(path) as stream:
+                yield open_product_feed(stream, path)
         elif kind in _JSON:
             with open_bytes(path) as stream:
                 yield open_json(open_text(stream, path, encoding, has_header=False), path)
@@ -62,7 +66,7 @@ def estimate_rows(path: Path) -> int | None:
     if kind == ".parquet":
         with parquet_file(path) as file:
             return int(file.metadata.num_rows)
-    if is_packed(path) or kind in (".json", ".xlsx"):
+    if is_packed(path) or kind in (".json", ".xlsx", ".xml"):
         return None
     try:
         with path.open("rb") as stream:

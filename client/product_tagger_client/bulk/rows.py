@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from product_tagger_files import FileError, Product, ReadOptions, Reject, read_products
+from product_tagger_files import FileError, Notes, Product, ReadOptions, Reject, read_products
 
 from ..errors import BulkError
 
@@ -30,26 +30,27 @@ class BulkRow:
     problem: str | None = None
 
 
-def read_rows(path: Path, options: ReadOptions, skip: int = 0) -> Iterator[BulkRow]:
+def read_rows(path: Path, options: ReadOptions, skip: int = 0, notes: Notes | None = None) -> Iterator[BulkRow]:
     """Reads a file row by row. A row that cannot be sent comes with its problem.
 
     Args:
         path: The file.
         options: Its column names and the like.
         skip: Rows at the beginning to leave out.
+        notes: Where is counted what was done to rows and cells, those left out included; None counts nothing.
 
     Raises:
         BulkError: The file can't be read at all.
     """
     try:
-        with closing(_rows(path, options)) as rows:
+        with closing(_rows(path, options, notes)) as rows:
             yield from islice(rows, skip, None)
     except FileError as error:
         raise BulkError(str(error)) from error
 
 
-def _rows(path: Path, options: ReadOptions) -> Generator[BulkRow, None, None]:
-    for row, item in read_products(path, options, text_only=True):
+def _rows(path: Path, options: ReadOptions, notes: Notes | None) -> Generator[BulkRow, None, None]:
+    for row, item in read_products(path, options, text_only=True, notes=notes):
         if isinstance(item, Product):
             yield BulkRow(row.line, item.id, item.raw_text)
         elif isinstance(item, Reject):

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from product_tagger_files import ExportFormat, ReadOptions
+from product_tagger_files import ExportFormat, Notes, ReadOptions
 
 from ..async_tagger import AsyncProductTagger
 from ..endpoint import DEFAULT_URL
@@ -76,6 +76,7 @@ class BulkSummary:
         seconds: How long this run took.
         output: The file with the answers.
         rejects: The file with the others; None when there are none.
+        notes: What was told of the input: rows that continue a product, cells that are missing.
     """
 
     rows: int
@@ -84,6 +85,7 @@ class BulkSummary:
     seconds: float
     output: Path
     rejects: Path | None
+    notes: Notes
 
 
 def tag_file(options: BulkOptions, on_progress: Callable[[int, int], None] | None = None) -> BulkSummary:
@@ -100,6 +102,7 @@ def tag_file(options: BulkOptions, on_progress: Callable[[int, int], None] | Non
     """
     began = time.monotonic()
     report = on_progress or (lambda rows, rejected: None)
+    notes = Notes()
     output_format(options.output)
     identity = _identity(options)
     if options.output.exists() and options.output.samefile(options.input):
@@ -115,7 +118,7 @@ def tag_file(options: BulkOptions, on_progress: Callable[[int, int], None] | Non
         try:
             resumed = journal.rows
             report(journal.rows, journal.rejected)
-            asyncio.run(_tag_rows(options, journal, report))
+            asyncio.run(_tag_rows(options, journal, report, notes))
             if _identity(options) != identity:
                 raise BulkError(f"{options.input} changed while it was read; give --restart to tag it as it is now")
             assemble(journal, options.output)
@@ -125,7 +128,9 @@ def tag_file(options: BulkOptions, on_progress: Callable[[int, int], None] | Non
     finally:
         lock.free()
     rejects = rejects_path(options.output) if journal.rejected else None
-    return BulkSummary(journal.rows, journal.rejected, resumed, time.monotonic() - began, options.output, rejects)
+    return BulkSummary(
+        journal.rows, journal.rejected, resumed, time.monotonic() - began, options.output, rejects, notes
+    )
 
 
 def _identity(options: BulkOptions) -> dict[str, Any]:
@@ -144,10 +149,10 @@ def _identity(options: BulkOptions) -> dict[str, Any]:
     }
 
 
-async def _tag_rows(options: BulkOptions, journal: Journal, report: Callable[[int, int], None]) -> None:
+async def _tag_rows(options: BulkOptions, journal: Journal, report: Callable[[int, int], None], notes: Notes) -> None:
     patience = Patience(options.wait)
     reading = ReadOptions(options.columns, format=options.format, encoding=options.encoding)
-    rows = read_rows(options.input, reading, skip=journal.rows)
+    rows = read_rows(options.input, reading, skip=journal.rows, notes=notes)
     in_flight: deque[asyncio.Task[list[Entry]]] = deque()
     # Retries are the run's own, with its own patience: the client's would only be added to them.
     async with AsyncProductTagger(options.url, timeout=options.timeout, retries=RetryPolicy(retries=0)) as tagger:

@@ -46,6 +46,20 @@ def test_every_row_is_answered_in_order_or_stands_among_the_rejects(
     assert left_over(tmp_path) == ["out.jsonl", "out.jsonl.rejects.jsonl"]
 
 
+def test_a_product_of_an_export_is_answered_once_for_all_its_rows(
+    options: Callable[..., BulkOptions], tmp_path: Path
+) -> None:
+    source = tmp_path / "shop.csv"
+    rows = (f"h{n},Sofa {n},Size,S\nh{n},,,M\nh{n},,,L\n" for n in range(20))
+    source.write_text("Handle,Title,Option1 Name,Option1 Value\n" + "".join(rows))
+    summary = tag_file(options(input=source))
+    assert (summary.rows, summary.rejected, summary.notes.continuations) == (20, 0, 40)
+    assert [row["id"] for row in read_jsonl(summary.output)] == [f"h{n}" for n in range(20)]
+    assert "shop.csv is read as an export of shopify" in summary.notes.sentences()[0]
+    with pytest.raises(BulkError, match="neither a column 'title'"):
+        tag_file(options(input=source, output=tmp_path / "plain.jsonl", format="plain"))
+
+
 def test_a_row_over_the_limit_is_cut_and_says_so(options: Callable[..., BulkOptions], tmp_path: Path) -> None:
     long = {"id": "long", "title": "sofa", "description": "of many words " * 20_000}
     source = write_jsonl(tmp_path / "in.jsonl", 20, {3: long})
