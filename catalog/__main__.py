@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from catalog.prepare import Prepared, check, prepare
+from catalog.prepare import CONFLICTS, Prepared, check, prepare
 from catalog.prepared import SPLITS
 from settings import CatalogSettings, add_settings_options, load_settings
 from steps import run_command
@@ -60,7 +60,10 @@ def _print_prepared(prepared: Prepared, seconds: float) -> None:
     _print_reasons(summary["left_out"], "left out")
     _print_told(summary["told"])
     twins = summary["near_duplicates"]
-    print(f"{twins['products']:,} products are near-duplicates, in {twins['groups']:,} groups that share a part.\n")
+    print(
+        f"{twins['products']:,} products are variants or near-duplicates of another, in {twins['groups']:,} groups "
+        "that share a part.\n"
+    )
     splits = summary["splits"]
     names = list(dict.fromkeys(name for split in SPLITS for name in splits[split]["categories"]))
     listed = names[:MOST_LISTED]
@@ -81,13 +84,18 @@ def _print_prepared(prepared: Prepared, seconds: float) -> None:
     weights = summary["weights"]
     if weights["least"] != weights["most"]:
         print(f"Sample weights {weights['least']:.2f} to {weights['most']:.2f}, mean {weights['mean']:.2f}.")
+    if any(conflict["texts"] for conflict in summary["conflicts"].values()):
+        print(f"Each text with different labels, and its products: {prepared.directory / CONFLICTS}")
     if rejects["rows"] or summary["left_out"]:
         print(f"Each of these rows with its reason: {prepared.directory / 'rejects.jsonl'}")
     print(f"{prepared.directory} written in {seconds:.1f} s.")
+    if summary["missing"]:
+        print(f"warning: {summary['missing']}", file=sys.stderr)
 
 
 def _check(path: Path, options: CatalogSettings) -> int:
-    ingest, rejects = check(path, options)
+    checked = check(path, options)
+    ingest, rejects = checked.ingest, checked.rejects
     read, rejected = ingest.rows_read["train"], ingest.rows_rejected["train"]
     for reject in rejects:
         print(f"{reject.file}:{reject.line}: {reject.reason}: {reject.detail}")
@@ -96,7 +104,7 @@ def _check(path: Path, options: CatalogSettings) -> int:
     print(f"{read:,} rows read, {len(ingest):,} usable, {rejected:,} rejected.")
     _print_continuations(ingest.notes.continuations)
     _print_reasons(ingest.reject_reasons, "rejected")
-    _print_told([ingest.line_counts.sentence(), *ingest.notes.sentences()])
+    _print_told([ingest.line_counts.sentence(), *ingest.notes.sentences(), *checked.told])
     if len(ingest):
         counts = zip(np.bincount(ingest.category_numbers).tolist(), ingest.categories.ids, strict=True)
         most = sorted(counts, reverse=True)

@@ -1,7 +1,7 @@
 """First pass over a catalogue: reads, rejects, cleans, and keeps of each product only numbers.
 
 The cleaned texts go to a spool file on disk; what later steps decide on (splits, weights, tags) is kept in compact
-arrays, about 300 bytes a product with its near-duplicate signature. A million products so need some 500 MB.
+arrays, about 200 bytes a product with what it is grouped by.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.cleaning import clean_text
+from catalog.grouping import ProductKeys
 from catalog.language import name_language
 from catalog.languages import Languages
 from catalog.lines import LineCounts
@@ -26,7 +27,6 @@ from catalog.look_alikes import look_alikes
 from catalog.prepared import SPLITS
 from catalog.readers import read_products
 from catalog.spelling import clean_name, hint, label_id
-from catalog.splits import HASHES, signatures
 from catalog.taxonomy import Taxonomy
 from product_tagger_files import Continuation, Note, Notes, Product, ReadOptions, Reject, Row, settle_paths
 
@@ -35,7 +35,6 @@ logger = logging.getLogger(__name__)
 PROGRESS_ROWS = 100_000
 MOST_HINTS = 100
 """So many unknown categories are told with the known one that is nearest."""
-_BATCH = 4096
 
 
 class TextSink(Protocol):
@@ -120,23 +119,20 @@ class Ingest:
         language_numbers: [N] indices into `languages`; known after `settle`.
     """
 
-    def __init__(
-        self, spool: IO[str] | None, minima: IO[bytes] | None, rejects: TextSink, taxonomy: Taxonomy | None
-    ) -> None:
+    def __init__(self, spool: IO[str], keys: ProductKeys, rejects: TextSink, taxonomy: Taxonomy | None) -> None:
         """Starts with no product.
 
         Args:
-            spool: Where the cleaned texts go, one unfinished JSON object a line; None keeps none (a mere check).
-            minima: Where the signatures go, HASHES uint32 a row; None computes none.
+            spool: Where the cleaned texts go, one unfinished JSON object a line.
+            keys: Takes what products are grouped by.
             rejects: Where rejects go as JSON lines.
             taxonomy: Categories outside it are rejected and tags outside it left out; None accepts every word.
         """
         self._spool = spool
-        self._minima = minima
+        self._keys = keys
         self._rejects = rejects
         self._taxonomy = taxonomy
         self._seen: set[int] = set()
-        self._titles: list[str] = []
         self._hints: dict[str, str] = {}
         self.categories = Labels()
         self.tags = Labels()
@@ -175,7 +171,6 @@ class Ingest:
             self.line_counts.add(row, rejected or item)
             if rejected is not None:
                 self._reject(part, rejected)
-        self._flush_titles()
 
     @property
     def reject_share(self) -> float:
@@ -230,13 +225,9 @@ class Ingest:
         ):  # fmt: skip
             values.append(float("nan") if value is None else min(value, 1e30))
         self._add_tags(product.tags)
-        if self._spool is not None:
-            head = json.dumps({"id": product.id, "text": text}, ensure_ascii=False)
-            self._spool.write(head[:-1] + "\n")
-        if self._minima is not None:
-            self._titles.append(clean_text(product.title) or text)
-            if len(self._titles) == _BATCH:
-                self._flush_titles()
+        head = json.dumps({"id": product.id, "text": text}, ensure_ascii=False)
+        self._spool.write(head[:-1] + "\n")
+        self._keys.add(clean_text(product.title), text, product.group)
         return None
 
     def _hint(self, category: str, taxonomy: Taxonomy) -> str:
@@ -265,11 +256,6 @@ class Ingest:
         self.rows_rejected[part] += 1
         self.reject_reasons[reject.reason] += 1
         write_reject(self._rejects, reject)
-
-    def _flush_titles(self) -> None:
-        if self._minima is not None and self._titles:
-            self._minima.write(signatures(self._titles).astype("<u4").tobytes())
-        self._titles.clear()
 
     def __len__(self) -> int:
         """Number of accepted products."""
@@ -356,11 +342,6 @@ def _names(
         number, language = divmod(pair, len(languages))
         by_label.setdefault(labels.ids[number], []).append(languages[language])
     return {label: {name_language(name, by_label.get(label, ())): name} for label, name in labels.spellings.items()}
-
-
-def read_minima(path: Path) -> NDArray[np.uint32]:
-    """Reads the signatures back: [N, HASHES] uint32."""
-    return np.fromfile(path, dtype="<u4").reshape(-1, HASHES)
 
 
 def write_reject(stream: TextSink, reject: Reject) -> None:

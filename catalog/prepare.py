@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.dealing import LEFT_OUT, deal, parts_missing, write_left_out
 from catalog.derivation import derive_taxonomy
-from catalog.ingest import Ingest, read_minima, write_reject
+from catalog.findings import Findings
+from catalog.grouping import ProductKeys
+from catalog.ingest import Ingest
 from catalog.prepared import SPLITS
 from catalog.readers import CatalogError, read_options
 from catalog.sources import Source, find_source
-from catalog.splits import TEST, TRAIN, VALIDATION, assign_parts, crossing_rows, near_duplicate_groups, scrambled
+from catalog.splits import TEST, TRAIN, VALIDATION
 from catalog.taxonomy import Taxonomy
 from catalog.weights import behaviour_weights
 from product_tagger_files import Reject
@@ -31,11 +35,8 @@ from settings.schema import CatalogSettings, Settings
 from steps import Step, code_digest, file_digest
 
 SUMMARY = "summary.json"
+CONFLICTS = "conflicts.jsonl"
 FILES = (*(f"{split}.jsonl" for split in SPLITS), "taxonomy.json", SUMMARY)
-_LEFT_OUT = -1
-_TWIN = "near-duplicate in another part"
-_UNSEEN = "category without training products"
-_NOT_DRAWN = "beyond catalog.limit"
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,22 @@ def prepare(settings: Settings, *, force: bool = False) -> Prepared:
     return Prepared(target, summary, up_to_date=False)
 
 
-def check(path: Path, options: CatalogSettings) -> tuple[Ingest, list[Reject]]:
+@dataclass(frozen=True)
+class Checked:
+    """What `check` has found.
+
+    Attributes:
+        ingest: The counts.
+        rejects: The first rejects.
+        told: Sentences on what the rows have in common: conflicts and large groups.
+    """
+
+    ingest: Ingest
+    rejects: list[Reject]
+    told: list[str]
+
+
+def check(path: Path, options: CatalogSettings) -> Checked:
     """Reads one file as `prepare` would, and writes nothing.
 
     Args:
@@ -100,17 +116,21 @@ def check(path: Path, options: CatalogSettings) -> tuple[Ingest, list[Reject]]:
         options: Its column mapping and taxonomy are used.
 
     Returns:
-        The counts, and the first rejects.
+        The counts, the first rejects, and what is told of the rows together.
 
     Raises:
         CatalogError: The file can't be read at all.
     """
     first = _FirstRejects()
     taxonomy = Taxonomy.from_yaml(options.taxonomy) if options.taxonomy else None
-    ingest = Ingest(None, None, first, taxonomy)
-    ingest.read("train", path, read_options(options))
-    ingest.settle()
-    return ingest, [Reject(**entry) for entry in first.entries]
+    keys = ProductKeys()
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace", newline="\n") as spool:
+        ingest = Ingest(spool, keys, first, taxonomy)
+        ingest.read("train", path, read_options(options))
+        ingest.settle()
+        spool.seek(0)
+        told = Findings(ingest, keys, {"train": path}, spool).sentences
+    return Checked(ingest, [Reject(**entry) for entry in first.entries], told)
 
 
 class _FirstRejects:
@@ -130,18 +150,19 @@ def _prepare_into(
     directory: Path, source: Source, options: CatalogSettings, files: Mapping[str, Any]
 ) -> dict[str, Any]:
     given = Taxonomy.from_yaml(source.taxonomy) if source.taxonomy else None
-    spool, minima_file = directory / "spool.tmp", directory / "minima.tmp"
+    spool, keys = directory / "spool.tmp", ProductKeys()
     with (directory / "rejects.jsonl").open("w", encoding="utf-8") as rejects:
-        with spool.open("w", encoding="utf-8", errors="replace") as texts, minima_file.open("wb") as minima:
-            ingest = Ingest(texts, minima, rejects, given)
+        with spool.open("w", encoding="utf-8", errors="replace", newline="\n") as texts:
+            ingest = Ingest(texts, keys, rejects, given)
             for part, path in source.files.items():
                 ingest.read(part, path, read_options(options))
         ingest.settle()
         _check_rejects(ingest, options)
-        groups = near_duplicate_groups(read_minima(minima_file))
-        minima_file.unlink()
-        parts, left_out = _deal(ingest, groups, source, options)
-        _write_left_out(rejects, ingest, source, left_out)
+        with spool.open(encoding="utf-8", newline="\n") as texts:
+            findings = Findings(ingest, keys, source.files, texts)
+        parts, left_out = deal(ingest, findings.groups, source, options)
+        write_left_out(rejects, ingest, source, left_out)
+    findings.write_conflicts(directory / CONFLICTS)
     in_train = parts == TRAIN
     tag_counts = _tag_counts(ingest, in_train)
     taxonomy = given or derive_taxonomy(
@@ -156,7 +177,6 @@ def _prepare_into(
     spool.unlink()
     (directory / "taxonomy.json").write_text(taxonomy.to_json(), encoding="utf-8")
     rejected = sum(ingest.rows_rejected.values())
-    sizes = np.bincount(groups)
     summary = {
         "seed": options.seed,
         "files": files,
@@ -170,8 +190,9 @@ def _prepare_into(
         },
         "left_out": dict(Counter(left_out.values())),
         "notes": ingest.notes.to_json(),
-        "told": [ingest.line_counts.sentence(), *ingest.notes.sentences()],
-        "near_duplicates": {"groups": int((sizes > 1).sum()), "products": int(sizes[sizes > 1].sum())},
+        "told": [ingest.line_counts.sentence(), *ingest.notes.sentences(), *findings.sentences],
+        **findings.to_json(),
+        "missing": parts_missing(parts, findings.groups, ingest.category_numbers, options),
         "splits": counts,
         "taxonomy": {
             "from": str(source.taxonomy) if source.taxonomy else "derived from the training part",
@@ -206,76 +227,6 @@ def _check_rejects(ingest: Ingest, options: CatalogSettings) -> None:
         raise CatalogError(f"no row of the training part of {options.path!r} can be used ({reasons})")
 
 
-def _deal(
-    ingest: Ingest, groups: NDArray[np.int64], source: Source, options: CatalogSettings
-) -> tuple[NDArray[np.int8], dict[int, str]]:
-    """Decides on every product's part, _LEFT_OUT among them, and says why of those."""
-    validation_share = 0.0 if "validation" in source.files else options.validation_share
-    test_share = 0.0 if "test" in source.files else options.test_share
-    if validation_share + test_share >= 1:
-        raise CatalogError("catalog.validation_share and catalog.test_share leave nothing to train on: lower them")
-    parts, ids, categories = ingest.parts, ingest.ids, ingest.category_numbers
-    left_out: dict[int, str] = {}
-    twins = crossing_rows(groups, parts)
-    left_out.update(dict.fromkeys(twins.tolist(), _TWIN))
-    parts[twins] = _LEFT_OUT
-    if not (parts == TRAIN).any():
-        raise CatalogError("every training product has a near-duplicate in the validation or test part: split anew")
-    parts = assign_parts(
-        groups,
-        categories,
-        ids,
-        parts,
-        validation_share=validation_share,
-        test_share=test_share,
-        seed=options.seed,
-    )
-    unseen = np.flatnonzero((parts > TRAIN) & ~np.isin(categories, np.unique(categories[parts == TRAIN])))
-    left_out.update(dict.fromkeys(unseen.tolist(), _UNSEEN))
-    parts[unseen] = _LEFT_OUT
-    if options.limit is not None:
-        _apply_limit(parts, ids, categories, options.limit, options.seed, left_out)
-    return parts, left_out
-
-
-def _apply_limit(
-    parts: NDArray[np.int8],
-    ids: NDArray[np.uint64],
-    categories: NDArray[np.int64],
-    limit: int,
-    seed: int,
-    left_out: dict[int, str],
-) -> None:
-    """Keeps `limit` training rows, at least one of each category, and the same share of the validation rows."""
-    train, validation = np.flatnonzero(parts == TRAIN), np.flatnonzero(parts == VALIDATION)
-    if limit >= len(train):
-        return
-    # One more than the seed: the same draw as for the splits would keep their order.
-    draws = scrambled(ids, seed + 1)
-    train = train[np.argsort(draws[train], kind="stable")]
-    _, firsts = np.unique(categories[train], return_index=True)
-    train = np.concatenate((train[firsts], np.delete(train, firsts)))
-    if limit < len(firsts):
-        raise CatalogError(f"catalog.limit is {limit}, but there are {len(firsts)} categories: allow one row for each")
-    validation = validation[np.argsort(draws[validation], kind="stable")]
-    keep = max(1, round(len(validation) * limit / len(train)))
-    for row in (*train[limit:].tolist(), *validation[keep:].tolist()):
-        parts[row] = _LEFT_OUT
-        left_out[row] = _NOT_DRAWN
-
-
-def _write_left_out(stream: IO[str], ingest: Ingest, source: Source, left_out: Mapping[int, str]) -> None:
-    details = {
-        _TWIN: "a product with nearly the same title is in the source's test or validation part, and stays there",
-        _UNSEEN: "no product of this category is in the training part",
-    }
-    parts, lines = ingest.parts, ingest.lines
-    for row, reason in left_out.items():
-        if reason in details:
-            file = source.files[SPLITS[parts[row]]].name
-            write_reject(stream, Reject(file, int(lines[row]), reason, details[reason]))
-
-
 def _tag_counts(ingest: Ingest, rows: NDArray[np.bool_]) -> dict[str, int]:
     numbers, starts = ingest.tag_numbers
     owners = np.repeat(rows, np.diff(starts))
@@ -304,7 +255,7 @@ def _write_splits(
         with spool.open(encoding="utf-8", newline="\n") as lines:
             for row, line in enumerate(lines):
                 part = parts[row]
-                if part == _LEFT_OUT:
+                if part == LEFT_OUT:
                     continue
                 own = [word for number in numbers[starts[row] : starts[row + 1]] if (word := tags[number]) is not None]
                 tagged[int(part)] += bool(own)

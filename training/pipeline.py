@@ -22,6 +22,7 @@ from training.chain.inputs import catalog_directory
 from training.chain.measured import make_measured, measured_step
 from training.chain.reported import make_reported, reported_step
 from training.checkpoint import METRICS_FILE
+from training.errors import TrainingError
 from training.fine_tuning import check_settings
 from training.text_facts import count_languages
 
@@ -90,8 +91,18 @@ def train(settings: Settings, *, force: bool = False) -> Trained | None:
     with disk_errors(settings.build_dir, "run the same command again; it goes on from the last saved step"):
         check_settings(settings.training)
         languages = count_languages(iter_split(catalog_directory(settings), "train"))
+        _check_held_out(catalog_directory(settings))
         with _alone(settings, first):
             return _train(settings, languages, _Chain(force), first)
+
+
+def _check_held_out(catalog: Path) -> None:
+    """Stops before the training where the export would refuse its model after it."""
+    if not any(True for split in ("validation", "test") for _ in iter_split(catalog, split)):
+        raise TrainingError(
+            f"{catalog} has no product in its validation and test parts, so the model could be neither calibrated nor "
+            "compared with its exported graph: `python -m catalog prepare --force` says why"
+        )
 
 
 def _train(settings: Settings, languages: Mapping[str, int], chain: _Chain, first: bool) -> Trained | None:

@@ -52,7 +52,8 @@ def test_the_variants_of_a_rejected_product_are_rejected_lines(tmp_path: Path) -
     good = "a,Oak shelf,x,v,Home > Shelves,shelf,wood,Size,S,1\na,,,,,,,,M,2\n"
     bad = "b,Elm shelf,x,v,,,wood,Size,S,1\nb,,,,,,,,M,2\nb,,,,,,,,L,3\n"
     (tmp_path / "shop.csv").write_text(header + good + bad)
-    ingest, rejects = check(tmp_path / "shop.csv", CatalogSettings())
+    checked = check(tmp_path / "shop.csv", CatalogSettings())
+    ingest, rejects = checked.ingest, checked.rejects
     assert [reject.reason for reject in rejects] == ["no category"]
     assert ingest.line_counts.to_json() == {"products": 2, "continuations": 1, "rejected": 3, "other": 1}
     assert ingest.reject_share == 0.6

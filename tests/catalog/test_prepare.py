@@ -20,6 +20,7 @@ from catalog.readers import CatalogError
 from catalog.sources import find_source
 from catalog.taxonomy import Taxonomy, TaxonomyError
 from settings import Settings, load_settings
+from training.__main__ import main as training_main
 
 NOUNS = ("shelf", "bottle", "dress", "lamp", "charger", "shampoo", "helmet", "cookies", "sofa", "earphones")
 COLOURS = (
@@ -349,3 +350,94 @@ def test_the_built_in_catalogue_leaves_alone_what_make_demo_has_made_and_is_writ
     write_demo(settings.build_dir / "demo-catalogue", seed=14)
     find_source("demo", settings.build_dir, 13)
     assert caplog.messages[-1].endswith("was not completed.")
+
+
+def test_variants_without_a_group_and_products_of_one_group_share_a_part(tmp_path: Path) -> None:
+    shirts = [
+        {"id": f"{kind}-{colour}", "title": f"{kind} Shirt, {colour}", "category": "apparel"}
+        for kind in ("Cotton", "Linen", "Silk", "Wool", "Denim", "Fleece", "Jersey", "Velvet", "Corduroy", "Flannel")
+        for colour in ("Red", "Blue", "Off White")
+    ]
+    given = [row(number, group=f"parent-{number // 4}") for number in range(80)]
+    prepared = prepare(settings_for(tmp_path, write(tmp_path / "shop.jsonl", [*shirts, *given])))
+    parts = {example.id: split for split in SPLITS for example in read_split(prepared.directory, split)}
+    by_kind: dict[str, set[str]] = {}
+    for shirt in shirts:
+        by_kind.setdefault(shirt["id"].split("-")[0], set()).add(parts[shirt["id"]])
+    assert all(len(found) == 1 for found in by_kind.values())
+    assert set().union(*by_kind.values()) == set(SPLITS)
+    assert all(len({parts[f"sku-{4 * parent + number}"] for number in range(4)}) == 1 for parent in range(20))
+    found = prepared.summary["near_duplicates"]
+    assert (found["groups"], found["products"], found["given_groups"]) == (30, 110, 20)
+
+
+def test_a_group_that_holds_a_third_of_its_category_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [row(number, category="toys") for number in range(20)]
+    rows += [
+        row(100 + number, title=f"Spinning top, {colour}", category="toys") for number, colour in enumerate(COLOURS)
+    ]
+    path = write(
+        tmp_path / "shop.jsonl",
+        [{**item, "title": item["title"].replace("denim", "navy").replace("hazel", "tan")} for item in rows],
+    )
+    sentence = "group of variants and near-duplicates holds 12 of 32 products of the category 'toys' (38%)"
+    config = write(tmp_path / "tagger.yaml", ["{}"])
+    arguments = ["--config", str(config), "--set", f"catalog.path={path}", "--set", f"build_dir={tmp_path / 'build'}"]
+    assert main(["prepare", *arguments]) == 0
+    assert sentence in capsys.readouterr().out
+    assert main(["check", *arguments, str(path)]) == 0
+    assert sentence in capsys.readouterr().out
+
+
+def test_texts_with_different_labels_are_told_and_written_to_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [row(number) for number in range(60)]
+    rows += [row(7, id=f"again-{category}", category=category) for category in ("toys", "garden")]
+    rows += [row(8, id="other-tags", tags=["steel"]), row(9, id="no-tags", tags=[]), row(10, id="the-same")]
+    path = write(tmp_path / "shop.jsonl", rows)
+    config = write(tmp_path / "tagger.yaml", ["{}"])
+    arguments = ["--config", str(config), "--set", f"catalog.path={path}", "--set", f"build_dir={tmp_path / 'build'}"]
+    assert main(["prepare", *arguments]) == 0
+    output = capsys.readouterr().out
+    assert "1 texts (3 products) stand under several categories, for instance" in output
+    assert "(food, toys, garden)" in output
+    assert "1 texts (2 products) stand under one category with different tags" in output
+    assert str(tmp_path / "build" / "catalog" / "conflicts.jsonl") in output
+    by_category, by_tags = lines_of(tmp_path / "build" / "catalog" / "conflicts.jsonl")
+    assert (by_category["conflict"], by_category["count"], by_tags["conflict"]) == ("category", 3, "tags")
+    assert [(item["id"], item["line"], item["category"]) for item in by_category["products"]] == [
+        ("sku-7", 8, "food"),
+        ("again-toys", 61, "toys"),
+        ("again-garden", 62, "garden"),
+    ]
+    assert [item["tags"] for item in by_tags["products"]] == [["wood"], ["steel"]]
+    assert main(["check", *arguments, str(path)]) == 0
+    assert "1 texts (3 products) stand under several categories" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param([row(1, category="toys"), row(2), row(3)], id="one-product-a-category"),
+        pytest.param([row(1, title=f"Oak shelf, {colour}") for colour in ("red", "blue", "grey")], id="variants"),
+    ],
+)
+def test_too_few_products_for_every_part_are_told_before_anything_is_trained(
+    tmp_path: Path, rows: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{**item, "id": f"p{number}"} for number, item in enumerate(rows)]
+    path = write(tmp_path / "shop.jsonl", rows)
+    config = write(tmp_path / "tagger.yaml", ["{}"])
+    arguments = ["--config", str(config), "--set", f"catalog.path={path}", "--set", f"build_dir={tmp_path / 'build'}"]
+    assert main(["prepare", *arguments]) == 0
+    assert "warning: There are no validation and no test products: " in capsys.readouterr().err
+    assert training_main(arguments) == 1
+    assert "no product in its validation and test parts" in capsys.readouterr().err
+
+
+def test_three_products_in_each_of_many_categories_fill_every_part(tmp_path: Path) -> None:
+    rows = [row(number, category=f"shelf {number // 3}") for number in range(300)]
+    splits = prepare(settings_for(tmp_path, write(tmp_path / "shop.jsonl", rows))).summary["splits"]
+    assert [splits[split]["products"] for split in SPLITS] == [240, 30, 30]
+    assert len(splits["train"]["categories"]) == 100

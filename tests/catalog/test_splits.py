@@ -1,4 +1,4 @@
-"""Splits: twins stay together, shares are met, and the seed alone decides."""
+"""Splits: groups stay together, shares are met, and the seed alone decides."""
 
 from __future__ import annotations
 
@@ -6,42 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from catalog.splits import TEST, TRAIN, VALIDATION, assign_parts, crossing_rows, near_duplicate_groups, signatures
-
-SHIRT = "Northwind Men's Slim Fit Oxford Cotton Shirt with Chest Pocket, Long Sleeve, {} {}"
-DRESS = "法式复古碎花连衣裙女夏季新款收腰显瘦气质中长裙子 {}"
-
-
-def groups_of(*titles: str) -> list[int]:
-    return [int(group) for group in near_duplicate_groups(signatures(titles))]
-
-
-def test_titles_that_differ_in_colour_and_size_are_one_group() -> None:
-    assert groups_of(SHIRT.format("Blue", "XL"), "Oak shelf 80 cm", SHIRT.format("Red", "M")) == [0, 1, 0]
-
-
-def test_chinese_titles_that_differ_in_colour_are_one_group() -> None:
-    assert groups_of(DRESS.format("红色"), "不锈钢保温杯大容量", DRESS.format("白色")) == [0, 1, 0]
-
-
-def test_case_width_and_punctuation_make_no_difference() -> None:
-    same = ("Oak Shelf, 80cm", "OAK SHELF 80CM", "ｏａｋ　ｓｈｅｌｆ - ８０ｃｍ!")
-    assert groups_of(*same) == [0, 0, 0]
-    assert (signatures(same) == signatures(same)[0]).all()
-
-
-def test_short_and_empty_titles_are_grouped_only_with_their_equals() -> None:
-    assert groups_of("", "ab", "手机", "ab", "", "ac") == [0, 1, 2, 1, 0, 5]
-
-
-def test_different_products_of_one_brand_stay_apart() -> None:
-    assert groups_of("Northwind oak shelf 80 cm", "Northwind steel bottle 500 ml", "Northwind shampoo") == [0, 1, 2]
-
-
-def test_groups_join_through_a_common_twin() -> None:
-    words = [f"word{number}" for number in range(40)]
-    titles = [" ".join(words[start : start + 30]) for start in range(0, 10, 2)]
-    assert set(groups_of(*titles)) == {0}
+from catalog.splits import TEST, TRAIN, VALIDATION, assign_parts, crossing_rows
 
 
 def catalogue(count: int = 1200) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint64]]:
@@ -92,6 +57,30 @@ def test_a_group_larger_than_a_part_goes_to_training() -> None:
     parts = deal(groups, np.zeros(100, dtype=np.int64), np.arange(100, dtype=np.uint64))
     assert set(parts[:60]) == {TRAIN}
     assert np.bincount(parts).tolist() == [80, 10, 10]
+
+
+def test_categories_of_three_products_are_dealt_out_across_the_catalogue() -> None:
+    categories = np.arange(600, dtype=np.int64) // 3
+    ids = np.random.default_rng(1).integers(0, 2**63, 600, dtype=np.uint64)
+    parts = deal(np.arange(600, dtype=np.int64), categories, ids)
+    assert np.bincount(parts).tolist() == [480, 60, 60]
+    assert len(np.unique(categories[parts == TRAIN])) == 200
+    assert len(np.unique(categories[parts == TEST])) == 60
+
+
+def test_what_one_category_cannot_give_the_next_ones_do() -> None:
+    # One category is a single group of a hundred; the others have ten products each.
+    groups = np.array([0] * 100 + list(range(100, 400)), dtype=np.int64)
+    categories = np.array([0] * 100 + [1 + number // 10 for number in range(300)], dtype=np.int64)
+    parts = deal(groups, categories, np.random.default_rng(2).integers(0, 2**63, 400, dtype=np.uint64))
+    assert set(parts[:100]) == {TRAIN}
+    assert np.bincount(parts)[[VALIDATION, TEST]] == pytest.approx([40, 40], abs=10)
+    assert all((parts[categories == category] == TRAIN).sum() >= 5 for category in range(1, 31))
+
+
+def test_every_part_gets_a_product_where_three_are_there() -> None:
+    parts = deal(np.arange(3), np.zeros(3, dtype=np.int64), np.array([5, 6, 7], dtype=np.uint64))
+    assert sorted(parts.tolist()) == [TRAIN, VALIDATION, TEST]
 
 
 def test_the_sources_own_parts_are_not_dealt_out_again() -> None:
