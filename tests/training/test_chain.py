@@ -70,7 +70,7 @@ def trained(settings_for: SettingsMaker, code: Path, finished_build: Path) -> Se
 def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the code, which the stamps look at and a test may edit."""
     copy = tmp_path / "code"
-    for package in ("catalog", "training"):
+    for package in ("catalog", "training", "client/product_tagger_files"):
         shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__", "words"))
     for module in (compared, fine_tuned, finished, measured, reported):
         monkeypatch.setattr(module, "code_digest", partial(code_digest, root=copy))
@@ -99,10 +99,10 @@ def other_validation_products(settings: Settings, code: Path) -> None:
 
 
 def test_a_second_run_makes_nothing(trained: Settings) -> None:
-    before = (trained.build_dir / "checkpoint" / "README.md").read_text()
-    again = run(trained)
-    assert again.up_to_date
-    assert (again.checkpoint / "README.md").read_text() == before
+    kept = [trained.build_dir / "checkpoint" / name for name in ("README.md", "metrics.json")]
+    before = [file.read_text() for file in kept]
+    assert run(trained).up_to_date
+    assert [file.read_text() for file in kept] == before
 
 
 @pytest.mark.parametrize(
@@ -163,6 +163,13 @@ def test_another_version_of_pytorch_trains_again(trained: Settings, monkeypatch:
 def test_another_setting_of_the_table_of_n_grams_does_not_train_again(trained: Settings) -> None:
     changed = trained.training.model_copy(update={"ngram_buckets": 0})
     assert run(trained.model_copy(update={"training": changed})).made == (CHECKPOINT, FIGURES, REPORT)
+
+
+def test_another_setting_of_the_training_and_other_training_products_train_again(trained: Settings) -> None:
+    changed = trained.model_copy(update={"training": trained.training.model_copy(update={"batch_size": 32})})
+    assert run(changed).made == ALL[:-2] + ALL[-1:]
+    write_catalog(trained.build_dir / "catalog", {**PARTS, "train": make_products(60)})
+    assert run(changed).made == ALL
 
 
 def test_force_makes_everything_again(trained: Settings) -> None:
