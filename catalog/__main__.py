@@ -12,6 +12,8 @@ import numpy as np
 
 from catalog.prepare import CONFLICTS, Prepared, check, prepare
 from catalog.prepared import SPLITS
+from catalog.readers import read_options
+from catalog.removals import Removals, find_removals
 from settings import CatalogSettings, add_settings_options, load_settings
 from steps import run_command
 
@@ -35,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--force", action="store_true", help="prepare again even if nothing has changed")
     command = commands.add_parser("check", parents=[shared], help="check a catalogue file and write nothing")
     command.add_argument("file", type=Path)
+    command.add_argument(
+        "--show", type=_count, default=0, metavar="N", help="show what cleaning took from N products, drawn at random"
+    )
     commands.add_parser("demo", help="write the built-in catalogue (see `demo --help`)", add_help=False)
     options = parser.parse_args(arguments)
     return run_command(lambda: _run(options))
@@ -43,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     settings = load_settings(options.config, options.set)
     if options.command == "check":
-        return _check(options.file, settings.catalog)
+        return _check(options.file, settings.catalog, options.show)
     started = time.monotonic()
     prepared = prepare(settings, force=options.force)
     if not prepared.up_to_date:
@@ -93,7 +98,14 @@ def _print_prepared(prepared: Prepared, seconds: float) -> None:
         print(f"warning: {summary['missing']}", file=sys.stderr)
 
 
-def _check(path: Path, options: CatalogSettings) -> int:
+def _count(value: str) -> int:
+    number = int(value)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not 1 or more")
+    return number
+
+
+def _check(path: Path, options: CatalogSettings, show: int) -> int:
     checked = check(path, options)
     ingest, rejects = checked.ingest, checked.rejects
     read, rejected = ingest.rows_read["train"], ingest.rows_rejected["train"]
@@ -113,11 +125,20 @@ def _check(path: Path, options: CatalogSettings) -> int:
     if ingest.unknown_tags:
         print(f"Tags that are not in the taxonomy: {_top(ingest.unknown_tags)}.")
     _print_look_alikes(ingest.look_alikes())
+    if show:
+        _print_removals(find_removals(path, read_options(options), show))
     if ingest.reject_share > options.max_reject_share:
         limit = f"catalog.max_reject_share = {options.max_reject_share:g}"
         print(f"error: more than {limit} rejected: `prepare` would stop", file=sys.stderr)
         return 1
     return 0
+
+
+def _print_removals(found: Removals) -> None:
+    most = f"; {len(found.samples):,} of them" if len(found.samples) < found.changed else ""
+    print(f"Cleaning changed the texts of {found.changed:,} of {found.products:,} products{most}:")
+    for sample in found.samples:
+        print(f"  {sample.line} {sample.id}: {sample.marked}")
 
 
 def _print_continuations(rows: int) -> None:
