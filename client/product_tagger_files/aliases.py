@@ -44,6 +44,6 @@ def suggestion(header: Sequence[str], names: Mapping[str, str]) -> str:
         if field in names and names[field] not in header
     }
     if "title" in names and names["title"] not in header and found.get("title") is None:
-        found["title"] = next((column for column in header if column), None)
+        found["title"] = next((column[:60] for column in header if column), None)
     pairs = ", ".join(f"{field}: {column}" for field, column in found.items() if column is not None)
     return f"name them (catalog.columns, or tag --columns), for instance {{{pairs}}}"

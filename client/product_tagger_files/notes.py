@@ -42,6 +42,7 @@ class Notes:
         self._counts: Counter[tuple[Note, str]] = Counter()
         self._examples: dict[tuple[Note, str], list[str]] = {}
         self._exports: dict[str, tuple[str, Mapping[str, str]]] = {}
+        self._encodings: dict[str, str] = {}
         self.continuations = 0
 
     def add(self, note: Note, field: str, value: Any) -> None:
@@ -60,6 +61,10 @@ class Notes:
         """Keeps that a file is a shop system's export, and which columns the product fields come from."""
         self._exports[file] = export, sources
 
+    def decoded(self, file: str, encoding: str) -> None:
+        """Keeps that a file is not in UTF-8."""
+        self._encodings[file] = encoding
+
     def __bool__(self) -> bool:
         return bool(self._counts)
 
@@ -72,7 +77,7 @@ class Notes:
 
     def sentences(self) -> list[str]:
         """One line for each kind: the fields with their cells, the first different values, and what to do."""
-        lines: list[str] = []
+        lines = [f"{file} is read in the encoding {encoding}." for file, encoding in self._encodings.items()]
         for file, (export, sources) in self._exports.items():
             origins = "; ".join(f"{field}: {columns}" for field, columns in sources.items())
             lines.append(f"{file} is read as an export of {export} ({origins}).")

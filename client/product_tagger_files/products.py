@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 TEXT_FIELDS = ("id", "title", "description", "attributes")
 _ROW_PREVIEW = 2000
 _CELLS = 100
+_MOST_NAMES = 50
+_LONGEST_NAME = 60
 _LARGEST = 10**300
 
 
@@ -118,6 +120,8 @@ def read_products(
     fields = TEXT_FIELDS if text_only else FIELDS
     stem = file_stem(path)
     with open_table(path, options.encoding) as table:
+        if table.encoding is not None and not table.encoding.startswith("utf-8"):
+            notes.decoded(path.name, table.encoding)
         found = open_shop(path, options.format, table.columns)
         rows: Iterator[tuple[Row, Cells | Continuation]]
         if found is None:
@@ -137,7 +141,7 @@ def _plain_cells(table: Table, path: Path, names: Mapping[str, str]) -> Iterator
     """The rows of a file whose columns are the product record's, or mapped to it."""
     unknown = _UnknownColumns(path, names)
     if table.columns is not None:
-        _require_columns(path, names, table.columns)
+        _require_columns(path, names, table)
         unknown.note(table.columns)
     for row in table.rows(set(names.values())):
         values = row.values or {}
@@ -151,11 +155,10 @@ def _export_cells(
 ) -> Iterator[tuple[Row, Cells | Continuation]]:
     """The rows of a shop system's export."""
     columns = {field: column for field, column in options.columns.items() if field in fields}
-    header = table.columns or ()
-    _require_mapped(path, columns, header)
+    _require_mapped(path, columns, table)
     sources = {**shop.sources, **columns}
     if "category" in fields and not sources.get("category"):
-        raise FileError(f"{path} has no column with a category, which training needs; {_columns_of(header)}")
+        raise FileError(f"{path} has no column with a category, which training needs; {_columns_of(table)}")
     notes.recognised(path.name, name, {field: sources[field] for field in fields if sources.get(field)})
     if isinstance(shop, LooksAhead):
         with open_table(path, options.encoding) as again:
@@ -195,30 +198,35 @@ class _UnknownColumns:
             logger.info("%s: ignoring unknown columns: %s", self._path.name, ", ".join(filter(None, new)))
 
 
-def _require_columns(path: Path, names: Mapping[str, str], header: tuple[str, ...]) -> None:
-    _require_mapped(path, {name: column for name, column in names.items() if name != column}, header)
+def _require_columns(path: Path, names: Mapping[str, str], table: Table) -> None:
+    _require_mapped(path, {name: column for name, column in names.items() if name != column}, table)
+    header = table.columns or ()
     for name, column in names.items():
         if header.count(column) > 1:
             raise FileError(f"{path}: the column {column!r}, the {name}, is there twice: rename the other one")
     if names["title"] not in header and names["description"] not in header:
         raise FileError(
-            f"{path} has neither a column {names['title']!r} nor {names['description']!r}; {_columns_of(header)}: "
+            f"{path} has neither a column {names['title']!r} nor {names['description']!r}; {_columns_of(table)}: "
             f"{suggestion(header, names)}"
         )
     if "category" in names and names["category"] not in header:
         raise FileError(
-            f"{path} has no column {names['category']!r}, which training needs; {_columns_of(header)}: "
+            f"{path} has no column {names['category']!r}, which training needs; {_columns_of(table)}: "
             f"{suggestion(header, names)}"
         )
 
 
-def _require_mapped(path: Path, columns: Mapping[str, str], header: tuple[str, ...]) -> None:
+def _require_mapped(path: Path, columns: Mapping[str, str], table: Table) -> None:
     for name, column in columns.items():
-        if column not in header:
+        if column not in (table.columns or ()):
             raise FileError(
-                f"{path} has no column {column!r}, which catalog.columns maps to {name!r}; {_columns_of(header)}"
+                f"{path} has no column {column!r}, which catalog.columns maps to {name!r}; {_columns_of(table)}"
             )
 
 
-def _columns_of(header: tuple[str, ...]) -> str:
-    return f"its columns are {', '.join(header)}"
+def _columns_of(table: Table) -> str:
+    """The columns of a file, which its error tells; the first of very many, none of them at length."""
+    header = table.columns or ()
+    names = ", ".join(name[:_LONGEST_NAME] for name in header[:_MOST_NAMES]) + (", …" if header[_MOST_NAMES:] else "")
+    strange = table.encoding is not None and not table.encoding.startswith("utf-8")
+    return f"its columns{f', read as {table.encoding},' if strange else ''} are {names}"

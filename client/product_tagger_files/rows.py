@@ -43,7 +43,9 @@ class Table:
         columns: The names of its columns, as often as the file has them; None where each row names its own (JSON).
         rows: Gives all rows, once. Its argument names the columns that are needed; None: all of them. A row may hold
             more.
+        encoding: Of a text file, as it was named or detected; None where the format has one of its own.
     """
 
     columns: tuple[str, ...] | None
     rows: Callable[[Collection[str] | None], Iterator[Row]]
+    encoding: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from product_tagger_files.containers import file_format, is_packed, open_bytes, unreadable
@@ -45,11 +46,13 @@ def open_table(path: Path, encoding: str | None = None) -> Iterator[Table]:
                 yield open_product_feed(stream, path)
         elif kind in _JSON:
             with open_bytes(path) as stream:
-                yield open_json(open_text(stream, path, encoding, has_header=False), path)
+                text = open_text(stream, path, encoding, has_header=False)
+                yield replace(open_json(text, path), encoding=text.encoding)
         else:
             with open_bytes(path) as stream:
                 default = "\t" if kind == ".tsv" else ","
-                yield open_delimited(open_text(stream, path, encoding, has_header=True), path, default)
+                text = open_text(stream, path, encoding, has_header=True)
+                yield replace(open_delimited(text, path, default), encoding=text.encoding)
     except UnicodeDecodeError as error:
         raise FileError(f"{path} is cut off in a character ({error}): write or download it again") from error
     except OSError as error:

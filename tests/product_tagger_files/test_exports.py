@@ -185,3 +185,23 @@ def test_a_file_without_a_category_is_one_clear_error_for_training_and_none_for_
     with pytest.raises(FileError, match=r"no column 'category'.*\{category: Department\}"):
         read(path)
     assert [item.title for _, item in read_products(path, text_only=True) if isinstance(item, Product)] == ["Oak"]
+
+
+def test_an_encoding_that_was_detected_is_told_also_where_the_columns_are_of_other_names(tmp_path: Path) -> None:
+    path = tmp_path / "shop.csv"
+    rows = "".join(f"{number},不锈钢保温杯 五百毫升 户外便携,厨房用品\n" for number in range(20))
+    path.write_bytes(f"编号,商品名称,类目\n{rows}".encode("gb18030"))
+    with pytest.raises(
+        FileError, match=r"its columns, read as gb\w+, are 编号.*\{title: 商品名称, category: 类目, id: 编号\}"
+    ):
+        list(read_products(path))
+    notes = Notes()
+    options = ReadOptions({"title": "商品名称", "category": "类目"})
+    assert sum(isinstance(item, Product) for _, item in read_products(path, options, notes=notes)) == 20
+    assert notes.sentences()[0].startswith("shop.csv is read in the encoding gb")
+
+
+def test_the_error_of_a_file_with_very_many_columns_stays_short(tmp_path: Path) -> None:
+    with pytest.raises(FileError) as caught:
+        read(write(tmp_path, ",".join(f"c{number}" * 50 for number in range(5000)) + "\n"))
+    assert len(str(caught.value)) < 6000
