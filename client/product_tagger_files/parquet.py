@@ -10,12 +10,16 @@ from product_tagger_files.errors import FileError, RowError
 from product_tagger_files.rows import Row, Table
 
 _BATCH_ROWS = 2048
+_BATCH_BYTES = 1 << 26
 
 
-def open_parquet(file: Any) -> Table:
-    """Makes rows of an open pyarrow.parquet.ParquetFile; values come as Python has them."""
+def open_parquet(file: Any, path: Path) -> Table:
+    """Makes rows of an open pyarrow.parquet.ParquetFile; values come as Python has them.
+
+    Reading the rows raises FileError where the file is damaged.
+    """
     header = tuple(file.schema_arrow.names)
-    return Table(header, lambda needed: _rows(file, header, needed))
+    return Table(header, lambda needed: _rows(file, path, header, needed))
 
 
 def parquet_file(path: Path) -> Any:
@@ -27,8 +31,8 @@ def parquet_file(path: Path) -> Any:
     pyarrow = require_pyarrow(path)
     try:
         return pyarrow.parquet.ParquetFile(path)
-    except pyarrow.ArrowInvalid as error:
-        raise broken_parquet(path, error) from error
+    except (pyarrow.ArrowException, ValueError) as error:
+        raise _broken(path, error) from error
 
 
 def require_pyarrow(path: Path) -> Any:
@@ -47,31 +51,54 @@ def require_pyarrow(path: Path) -> Any:
     return pyarrow
 
 
-def broken_parquet(path: Path, error: Exception) -> FileError:
-    """The error for a file that pyarrow can't read."""
+def _broken(path: Path, error: Exception) -> FileError:
     return FileError(f"{path} is not a whole Parquet file ({error}): write or download it again")
 
 
-def _rows(file: Any, header: tuple[str, ...], needed: Collection[str] | None) -> Iterator[Row]:
-    wanted = [name for name in header if needed is None or name in needed]
+def _rows(file: Any, path: Path, header: tuple[str, ...], needed: Collection[str] | None) -> Iterator[Row]:
+    wanted = [name for name in dict.fromkeys(header) if needed is None or name in needed]
     number = 0
-    for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=wanted):
+    batches = file.iter_batches(batch_size=_batch_rows(file.metadata), columns=wanted)
+    while True:
         try:
-            rows = batch.to_pylist(maps_as_pydicts="lossy")
-        except UnicodeDecodeError:
-            rows = [_single(batch, index) for index in range(batch.num_rows)]
-        for values in rows:
+            batch = next(batches, None)
+        except Exception as error:  # pyarrow has many for damaged and for unknown encodings, and documents none
+            raise _broken(path, error) from error
+        if batch is None:
+            return
+        for row in _values(batch):
             number += 1
-            if values is None:
-                detail = "the row has bytes that are not UTF-8: write the column as UTF-8 strings"
-                yield Row(number, None, error=RowError("undecodable bytes", detail))
+            if isinstance(row, RowError):
+                yield Row(number, None, error=row)
             else:
-                yield Row(number, values)
+                yield Row(number, row)
 
 
-def _single(batch: Any, index: int) -> dict[str, Any] | None:
+def _batch_rows(metadata: Any) -> int:
+    """Rows of a batch, fewer where rows are large."""
+    sizes = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
+    largest = max((group.total_byte_size / max(1, group.num_rows) for group in sizes), default=0.0)
+    return max(1, min(_BATCH_ROWS, int(_BATCH_BYTES / max(1.0, largest))))
+
+
+def _values(batch: Any) -> list[dict[str, Any] | RowError]:
     try:
-        row: dict[str, Any] = batch.slice(index, 1).to_pylist(maps_as_pydicts="lossy")[0]
-    except UnicodeDecodeError:
-        return None
+        rows: list[dict[str, Any] | RowError] = batch.to_pylist(maps_as_pydicts="lossy")
+    except Exception:  # a value that Python can't hold: which one, each row tells
+        rows = [_value(batch, place) for place in range(batch.num_rows)]
+    return rows
+
+
+def _value(batch: Any, place: int) -> dict[str, Any] | RowError:
+    row: dict[str, Any] = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            row[name] = column[place].as_py(maps_as_pydicts="lossy")
+        except UnicodeDecodeError:
+            detail = f"{name} has bytes that are not UTF-8: write the column as UTF-8 strings"
+            return RowError("undecodable bytes", detail)
+        except Exception as error:
+            kind = str(column.type)[:60]
+            detail = f"{name} has a value of the type {kind} that can't be read ({error}): write the column as strings"
+            return RowError("unreadable value", detail)
     return row

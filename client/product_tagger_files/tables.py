@@ -12,7 +12,7 @@ from product_tagger_files.delimited import open_delimited
 from product_tagger_files.encodings import open_text
 from product_tagger_files.errors import FileError
 from product_tagger_files.json_rows import open_json
-from product_tagger_files.parquet import broken_parquet, open_parquet, parquet_file
+from product_tagger_files.parquet import open_parquet, parquet_file
 from product_tagger_files.product_feed import open_product_feed
 from product_tagger_files.rows import Table
 from product_tagger_files.xlsx import open_xlsx
@@ -35,10 +35,7 @@ def open_table(path: Path, encoding: str | None = None) -> Iterator[Table]:
     try:
         if kind == ".parquet":
             with parquet_file(path) as file:
-                try:
-                    yield open_parquet(file)
-                except ValueError as error:  # pyarrow.ArrowInvalid is one
-                    raise broken_parquet(path, error) from error
+                yield open_parquet(file, path)
         elif kind == ".xlsx":
             yield open_xlsx(path)
         elif kind == ".xml":
