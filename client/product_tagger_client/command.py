@@ -105,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     bulk.add_argument(
         "--wait", type=_seconds, default=300.0, metavar="SECONDS", help="for a server that is away (%(default)g)"
     )
+    bulk.add_argument("--bom", action="store_true", help="begin a .csv OUT with a byte order mark, as Excel wants it")
     bulk.add_argument("--overwrite", action="store_true", help="replace OUT when it is there already")
     bulk.add_argument("--restart", action="store_true", help="forget what an unfinished run for OUT has done")
     return parser
@@ -197,6 +198,7 @@ def _tag_file(options: argparse.Namespace, columns: dict[str, str]) -> int:
         concurrency=options.concurrency,
         timeout=options.timeout or 60.0,
         wait=options.wait,
+        bom=options.bom,
         overwrite=options.overwrite,
         restart=options.restart,
     )

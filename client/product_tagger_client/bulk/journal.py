@@ -9,7 +9,6 @@ run can end at any moment and go on at the row behind the last finished request,
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import time
@@ -17,6 +16,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
 
 from ..errors import BulkError
 
@@ -36,12 +40,14 @@ class RunLock:
     """Holds the folder of a run, so that two runs never write the same output. Freed with the process, however it ends.
 
     Raises:
-        BulkError: Another process holds it, or the folder cannot be made.
+        BulkError: Another process holds it, the folder cannot be made, or this is Windows.
     """
 
     def __init__(self, output: Path) -> None:
         self.folder = output.with_name(output.name + ".tagging")
         self._path = self.folder / "lock"
+        if fcntl is None:
+            raise BulkError("whole files are tagged on Linux and macOS only; on Windows, run it in WSL")
         while True:
             try:
                 self.folder.mkdir(exist_ok=True)

@@ -22,6 +22,7 @@ from ..errors import BulkError, InvalidTextError, ServerError, TaggerError
 from ..payload import first_error
 from ..results import TaggedProduct
 from ..retries import RetryPolicy
+from .event_loop import run_apart
 from .journal import Entry, Journal, JournalError, RunLock
 from .patience import Patience
 from .rows import BulkRow, read_rows
@@ -49,6 +50,7 @@ class BulkOptions:
         timeout: Seconds one request may take.
         wait: Seconds without any answer after which the run stops.
         overwrite: Whether an output that is there already may be replaced.
+        bom: Whether a CSV output begins with a byte order mark, by which Excel knows it is UTF-8.
         restart: Whether to throw away what an unfinished run of the same output has done.
     """
 
@@ -62,6 +64,7 @@ class BulkOptions:
     timeout: float = 60.0
     wait: float = 300.0
     overwrite: bool = False
+    bom: bool = False
     restart: bool = False
 
 
@@ -118,10 +121,10 @@ def tag_file(options: BulkOptions, on_progress: Callable[[int, int], None] | Non
         try:
             resumed = journal.rows
             report(journal.rows, journal.rejected)
-            asyncio.run(_tag_rows(options, journal, report, notes))
+            run_apart(_tag_rows(options, journal, report, notes))
             if _identity(options) != identity:
                 raise BulkError(f"{options.input} changed while it was read; give --restart to tag it as it is now")
-            assemble(journal, options.output)
+            assemble(journal, options.output, bom=options.bom)
         finally:
             journal.close()
         lock.remove_folder()

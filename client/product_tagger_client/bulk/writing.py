@@ -7,6 +7,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -43,13 +44,23 @@ def rejects_path(output: Path) -> Path:
     return output.with_name(output.name + ".rejects.jsonl")
 
 
-def assemble(journal: Journal, output: Path) -> None:
+def assemble(journal: Journal, output: Path, *, bom: bool = False) -> None:
     """Writes both files beside their places and moves them there; doing it twice gives the same files.
+
+    Args:
+        journal: What is to be written.
+        output: Where the answers go.
+        bom: Whether a CSV file begins with a byte order mark.
 
     Raises:
         BulkError: They cannot be written; the journal is untouched.
     """
-    write = {".jsonl": _write_jsonl, ".csv": _write_csv, ".parquet": _write_parquet}[output_format(output)]
+    writers: dict[str, Callable[[IO[bytes], Iterable[Entry]], None]] = {
+        ".jsonl": _write_jsonl,
+        ".csv": partial(_write_csv, encoding="utf-8-sig" if bom else "utf-8"),
+        ".parquet": _write_parquet,
+    }
+    write = writers[output_format(output)]
     rejects = rejects_path(output)
     if journal.rejected:
         refused = (entry for entry in journal.entries() if len(entry) == 3)
@@ -97,8 +108,8 @@ def _write_rejects(stream: IO[bytes], entries: Iterable[Entry]) -> None:
         stream.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
 
 
-def _write_csv(stream: IO[bytes], entries: Iterable[Entry]) -> None:
-    text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=False)
+def _write_csv(stream: IO[bytes], entries: Iterable[Entry], encoding: str) -> None:
+    text = io.TextIOWrapper(stream, encoding=encoding, newline="", write_through=False)
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["id", "category", "category_score", "tags", "tag_scores", "truncated"])
     for _, name, category, score, tags, truncated in entries:

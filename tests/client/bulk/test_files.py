@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import gzip
 import json
+import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from product_tagger_client import BulkError, ProductTagger
-from product_tagger_client.bulk import BulkOptions, tag_file
+from product_tagger_client.bulk import BulkOptions, BulkSummary, journal, tag_file
 from tests.client.bulk.conftest import left_over, product, read_jsonl, write_jsonl
 
 if TYPE_CHECKING:
@@ -124,6 +127,74 @@ def test_csv_output_joins_the_tags_and_their_scores(options: Callable[..., BulkO
     assert rows[3]["tags"] == "|".join(tag["name"] for tag in expected[3]["tags"])
     assert rows[3]["tag_scores"] == "|".join(str(tag["score"]) for tag in expected[3]["tags"])
     assert rows[3]["truncated"] == "false"
+
+
+def test_a_csv_output_may_begin_with_a_byte_order_mark(options: Callable[..., BulkOptions], tmp_path: Path) -> None:
+    plain = tag_file(options(output=tmp_path / "out.csv")).output.read_bytes()
+    marked = tag_file(options(output=tmp_path / "marked.csv", bom=True)).output.read_bytes()
+    assert marked == b"\xef\xbb\xbf" + plain
+
+
+def test_what_a_catalogue_may_be_is_tagged_too(options: Callable[..., BulkOptions], tmp_path: Path) -> None:
+    expected = [row["id"] for row in read_jsonl(tag_file(options(input=write_jsonl(tmp_path / "in.jsonl", 30))).output)]
+    rows = [product(number) for number in range(30)]
+    (tmp_path / "array.json").write_text(json.dumps(rows, indent=1))
+    lines = "".join(f"{row['id']};{row['title']}\r\n" for row in rows)
+    (tmp_path / "excel.csv").write_text("sep=;\r\n编号;商品标题\r\n" + lines, encoding="gb18030")
+    columns = {"id": "编号", "title": "商品标题"}
+    for name, settings in (("array.json", {}), ("excel.csv", {"columns": columns, "encoding": "gb18030"})):
+        summary = tag_file(options(input=tmp_path / name, output=tmp_path / f"{name}.jsonl", **settings))
+        assert [row["id"] for row in read_jsonl(summary.output)] == expected
+        assert summary.rejected == 0
+
+
+def test_a_file_is_tagged_where_an_event_loop_is_running_as_in_a_notebook(
+    options: Callable[..., BulkOptions], tmp_path: Path
+) -> None:
+    expected = tag_file(options()).output.read_bytes()
+
+    async def cell() -> BulkSummary:
+        return tag_file(options(output=tmp_path / "again.jsonl"))
+
+    assert asyncio.run(cell()).output.read_bytes() == expected
+
+
+def test_an_interrupted_notebook_keeps_what_was_done(options: Callable[..., BulkOptions], tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "in.jsonl", 3000)
+    expected = tag_file(options(output=tmp_path / "whole.jsonl")).output.read_bytes()
+    interrupted = threading.Event()
+
+    def interrupt(rows: int, rejected: int) -> None:
+        if rows >= 100 and not interrupted.is_set():
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            interrupted.wait(10)
+
+    def on_signal(number: int, frame: object) -> None:
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    async def cell() -> None:
+        tag_file(options(), interrupt)
+
+    former = signal.signal(signal.SIGINT, on_signal)
+    loop = asyncio.new_event_loop()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_until_complete(cell())
+    finally:
+        signal.signal(signal.SIGINT, former)
+        loop.close()
+    summary = tag_file(options())
+    assert 100 <= summary.resumed < 3000
+    assert summary.output.read_bytes() == expected
+
+
+def test_where_files_cannot_be_locked_a_run_says_so(
+    options: Callable[..., BulkOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "fcntl", None)
+    with pytest.raises(BulkError, match="on Windows, run it in WSL"):
+        tag_file(options())
 
 
 def test_an_empty_file_gives_an_empty_output(options: Callable[..., BulkOptions], tmp_path: Path) -> None:
