@@ -9,6 +9,8 @@ from pathlib import Path
 
 from steps import ProductTaggerError
 
+READERS = ("product_tagger_files",)
+"""Packages that read a shop's files: their code decides nothing any more of what is made of a prepared catalogue."""
 SPLITS = ("train", "validation", "test")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from catalog import cleaning, heads
+from catalog.prepared import READERS
 from export.checkpoint import Checkpoint
 from export.engine import Engine
 from export.errors import ExportError
@@ -31,7 +32,7 @@ def graph_step(build_dir: Path, checkpoint: Checkpoint) -> Step:
         build_dir / "onnx",
         {
             "the model": checkpoint.model_digest,
-            "the code": code_digest(*GRAPH_CODE),
+            "the code": code_digest(*GRAPH_CODE, without=READERS),
             "the versions of the packages": versions(GRAPH_PACKAGES),
         },
     )
@@ -52,7 +53,7 @@ def engine_step(build_dir: Path, target: str, engine: Engine, variant: str, grap
         build_dir / "engines" / target / variant,
         {
             "the float32 graph": file_digest(graph),
-            "the code": code_digest(*engine.graph_code),
+            "the code": code_digest(*engine.graph_code, without=READERS),
             "the versions of the packages": versions(engine.packages),
         },
     )
@@ -83,7 +84,7 @@ def release_step(output: Path, settings: Settings, checkpoint: Checkpoint, engin
             "the code in model_repository/": directory_digest(SOURCES),
             "catalog/cleaning/": directory_digest(CLEANING),
             "catalog/heads.py": file_digest(HEADS),
-            "the code": code_digest(*GRAPH_CODE, *RELEASE_CODE, *engine.graph_code, *engine.code),
+            "the code": code_digest(*GRAPH_CODE, *RELEASE_CODE, *engine.graph_code, *engine.code, without=READERS),
             "the versions of the packages": versions(sorted({*GRAPH_PACKAGES, *engine.packages})),
             "TensorRT or the GPU": engine.environment(),
         },

@@ -47,26 +47,27 @@ def directory_files(directory: Path) -> list[Path]:
     ]
 
 
-def code_digest(*modules: str, root: Path = CHECKOUT) -> str:
+def code_digest(*modules: str, without: Sequence[str] = (), root: Path = CHECKOUT) -> str:
     """SHA-256 over modules and all modules of the checkout that they import, in hex.
 
     Comments, docstrings and layout don't count, so that a mended sentence makes nothing again.
 
     Args:
         modules: Dotted names, for instance "training.fine_tuning".
+        without: Packages that don't count either.
         root: The folder that the names begin in.
 
     Raises:
         FileNotFoundError: There is no such module.
     """
     digest = hashlib.sha256()
-    for path in code_files(*modules, root=root):
+    for path in code_files(*modules, without=without, root=root):
         code, _ = _read_module(path.read_text(encoding="utf-8"), _package(path, root))
         digest.update(f"{path.relative_to(root).as_posix()}\0{code}\n".encode())
     return digest.hexdigest()
 
 
-def code_files(*modules: str, root: Path = CHECKOUT) -> list[Path]:
+def code_files(*modules: str, without: Sequence[str] = (), root: Path = CHECKOUT) -> list[Path]:
     """The files of modules and of all modules of the checkout that they import, directly or through others, in order.
 
     Raises:
@@ -82,7 +83,7 @@ def code_files(*modules: str, root: Path = CHECKOUT) -> list[Path]:
             continue
         files.add(path)
         _, imported = _read_module(path.read_text(encoding="utf-8"), _package(path, root))
-        new = {name for name in imported if name.split(".")[0] not in NO_CODE} - seen
+        new = {name for name in imported if name.split(".")[0] not in (*NO_CODE, *without)} - seen
         seen |= new
         waiting += new
     return sorted(files)

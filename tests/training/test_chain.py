@@ -108,6 +108,7 @@ def test_a_second_run_makes_nothing(trained: Settings) -> None:
 @pytest.mark.parametrize(
     ("edited", "made"),
     [
+        ("client/product_tagger_files/tags.py", ()),
         ("training/report.py", (REPORT,)),
         ("training/plots.py", (REPORT,)),
         ("training/baseline.py", (BASELINE,)),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from catalog.prepared import READERS
 from settings import TrainingSettings
 from steps import Step, code_digest, file_digest, locked, versions
 from training.base.builtin import (
@@ -176,7 +177,7 @@ def write_base(plan: BasePlan, texts: Iterable[str], directory: Path, *, force: 
             "the base": {"name": plan.name, **plan.fingerprint()},
             "the catalogue's texts": None if plan.vocabulary is None else _digest_of_texts(texts),
             "the training products' texts": _digest_of_texts(healing.texts) if plan.learns else None,
-            "the code": code_digest("training.base.writing"),
+            "the code": code_digest("training.base.writing", without=READERS),
             "the versions": versions(("tokenizers", "torch", "transformers")),
         },
     )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catalog.prepared import SPLITS, Example, read_split
+from catalog.prepared import READERS, SPLITS, Example, read_split
 from settings import Settings
 from steps import Step, code_digest, versions
 from training.answers import AT_ONCE, answers_of
@@ -39,7 +39,7 @@ def compared_step(settings: Settings) -> Step:
         {
             **{f"the {split} products": part_digest(settings, split) for split in SPLITS},
             "the labels": rules_digest(read_taxonomy(settings)),
-            "the code": code_digest("training.chain.compared"),
+            "the code": code_digest("training.chain.compared", without=READERS),
             "the versions": versions(PACKAGES),
         },
         holds=(FIGURES_FILE,),

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from catalog.prepared import Part, PartTexts
+from catalog.prepared import READERS, Part, PartTexts
 from settings import Settings
 from steps import Step, code_digest, versions
 from training.base import BaseModel, BasePlan, find_or_make_base
@@ -51,7 +51,7 @@ def fine_tuned_step(settings: Settings, plan: BasePlan) -> Step:
             "the labels": labels_digest(read_taxonomy(settings)),
             "the training settings": settings.training.model_dump(mode="json", exclude=set(OF_LATER_STEPS)),
             "the base": {"name": plan.name, **plan.fingerprint()},
-            "the code": code_digest("training.chain.fine_tuned"),
+            "the code": code_digest("training.chain.fine_tuned", without=READERS),
             "the versions": versions(PACKAGES),
         },
         holds=("config.json", "model.safetensors", "tokenizer.json", COURSE_FILE),

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from catalog.heads import TAG
-from catalog.prepared import Part
+from catalog.prepared import READERS, Part
 from settings import Settings
 from steps import Step, code_digest, file_digest, versions
 from training.answers import answers_of, in_batches
@@ -50,7 +50,7 @@ def finished_step(settings: Settings, fine_tuned: Path) -> Step:
             "the validation products": part_digest(settings, "validation"),
             "the taxonomy": file_digest(catalog_directory(settings) / "taxonomy.json"),
             "the training settings": settings.training.model_dump(mode="json", include={"ngram_buckets", "seed"}),
-            "the code": code_digest("training.chain.finished"),
+            "the code": code_digest("training.chain.finished", without=READERS),
             "the versions": versions(PACKAGES),
         },
         holds=(*ANSWERING, "taxonomy.json", METRICS_FILE, CARD_FILE),

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from catalog.prepared import Part
+from catalog.prepared import READERS, Part
 from settings import Settings
 from steps import Step, code_digest, versions
 from training.chain.inputs import catalog_directory, content_digest, part_digest, read_taxonomy, rules_digest
@@ -32,7 +32,7 @@ def measured_step(settings: Settings, checkpoint: Path) -> Step:
             "the checkpoint": content_digest(checkpoint, ANSWERING),
             "the labels": rules_digest(read_taxonomy(settings)),
             **{f"the {split} products": part_digest(settings, split) for split in HELD_OUT},
-            "the code": code_digest("training.chain.measured"),
+            "the code": code_digest("training.chain.measured", without=READERS),
             "the versions": versions(PACKAGES),
         },
         holds=(FIGURES_FILE,),

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from catalog.prepared import READERS
 from catalog.taxonomy import Taxonomy
 from settings import Settings
 from steps import Step, code_digest, file_digest, staged_file, versions
@@ -50,7 +51,7 @@ def reported_step(settings: Settings, before: Mapping[str, Path], left_out: str 
             "the course of fine-tuning": content_digest(before["fine-tuned"], (COURSE_FILE,)),
             "the checkpoint's figures": content_digest(before["measured"], figures),
             "the baseline's figures": baseline,
-            "the code": code_digest("training.chain.reported"),
+            "the code": code_digest("training.chain.reported", without=READERS),
             "the versions": versions(PACKAGES),
         },
         holds=("report.md", "metrics.json", LABELS_FILE),
