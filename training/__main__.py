@@ -8,13 +8,13 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import transformers
-
-from settings import add_settings_options, load_settings
+from settings import Settings, add_settings_options, load_settings
 from steps import run_command
-from training.pipeline import Trained, train
-from training.report import terminal_lines
+
+if TYPE_CHECKING:
+    from training.pipeline import Trained
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,27 +28,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--force", action="store_true", help="train again even if nothing has changed")
     options = parser.parse_args(arguments)
     first = os.environ.get("RANK", "0") == "0"
-    transformers.utils.logging.set_verbosity_error()  # it warns of the new head, which is what training is for
     for noise in (".*pin_memory.*", "mtime may not be reliable.*"):
         warnings.filterwarnings("ignore", message=noise)
     if not first:
         warnings.simplefilter("ignore")
 
-    def work() -> int:
-        trained = train(load_settings(options.config, options.set), force=options.force)
-        if trained is not None:
-            _print(trained)
-        return 0
-
     return run_command(
-        work,
+        lambda: _run(load_settings(options.config, options.set), force=options.force),
         stopped="Interrupted. The same command goes on from the last saved step.",
         level=logging.INFO if first else logging.ERROR,
         silent=not first,
     )
 
 
+def _run(settings: Settings, *, force: bool) -> int:
+    # After the options: neither `--help` nor a mistake in a setting need wait for the libraries.
+    import transformers
+
+    from training.pipeline import train
+
+    transformers.utils.logging.set_verbosity_error()  # it warns of the new head, which is what training is for
+    trained = train(settings, force=force)
+    if trained is not None:
+        _print(trained)
+    return 0
+
+
 def _print(trained: Trained) -> None:
+    from training.report import terminal_lines
+
     if trained.up_to_date:
         print(f"{trained.checkpoint} is up to date, because catalogue, settings and code are those of its making.")
         return

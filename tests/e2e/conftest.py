@@ -87,18 +87,19 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
         tmp_path_factory.mktemp("e2e"),
         {
             "catalog.path": "demo",
-            # Some 120 steps of the whole base, at rates for so few: enough to tell the categories apart, and to pass
-            # the parity gate.
+            # Some 120 small steps of the whole base, at rates for so few: enough to tell the categories apart, and to
+            # pass the parity gate.
             "catalog.limit": 2000,
             "training.base_layers": "all",
-            "training.epochs": 2,
+            "training.epochs": 1,
+            "training.batch_size": 16,
             "training.min_steps": 0,
             "training.learning_rate": 2e-4,
             "training.head_learning_rate": 4e-3,
             "training.dropout": 0.0,
             "training.token_dropout": 0.0,
             "training.baseline": False,
-            "export.parity_products": 1000,
+            "export.parity_products": 500,
         },
     )
     made.run("catalog", "prepare")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from serving.control import start, stop
 from tests.e2e.conftest import ROOT, make_pipeline
 
 PRODUCTS = ROOT.parent / "shared" / "data" / "amazon_in"
-ROWS = 3000
+ROWS = {"train": 3000, "validation": 600, "test": 1500}
 
 
 @pytest.mark.slow
@@ -20,8 +22,18 @@ ROWS = 3000
     not Path(f"{PRODUCTS}.train.jsonl.gz").exists(), reason=f"no real products beside the checkout ({PRODUCTS.name}.*)"
 )
 def test_three_thousand_real_products_make_a_useful_tagger(tmp_path: Path) -> None:
+    for part, rows in ROWS.items():
+        with gzip.open(f"{PRODUCTS}.{part}.jsonl.gz", "rb") as products:
+            (tmp_path / f"shop.{part}.jsonl").write_bytes(b"".join(islice(products, rows)))
     pipeline = make_pipeline(
-        tmp_path, {"catalog.path": str(PRODUCTS), "catalog.limit": ROWS, "training.epochs": 3, "training.min_steps": 0}
+        tmp_path,
+        {
+            "catalog.path": str(tmp_path / "shop"),
+            "training.epochs": 2,
+            "training.min_steps": 0,
+            "training.baseline": False,
+            "export.parity_products": 500,
+        },
     )
     for module, arguments in (("catalog", ["prepare"]), ("training", []), ("export", [])):
         pipeline.run(module, *arguments)
