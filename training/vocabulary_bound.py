@@ -71,6 +71,7 @@ def bounded_features(
     Raises:
         TooLargeError: Even the features of ten products and more don't fit, or they would take hours to learn from.
     """
+    _check_work(len(texts), columns)  # a word a product at least: without counting them where that is too many already
     products = np.zeros(_BUCKETS, dtype=np.int32)
     for text in texts:
         found = {_bucket(feature) for feature in features(text)}
@@ -90,8 +91,8 @@ def bounded_features(
 def _check_work(postings: int, columns: int) -> None:
     if postings * columns > LARGEST_WORK:
         raise TooLargeError(
-            f"{postings:,} words of products for {columns:,} labels would take "
-            f"{postings * columns / LARGEST_WORK:,.0f} times as long to learn from as it may take, about ten minutes"
+            f"{postings:,} words of products or more for {columns:,} labels would take "
+            f"{postings * columns / LARGEST_WORK:,.1f} times as long to learn from as it may take, about ten minutes"
         )
 
 

@@ -36,5 +36,9 @@ def test_what_does_not_fit_even_so_is_refused_in_a_sentence_with_its_size() -> N
 def test_what_would_take_hours_to_learn_from_is_refused_before_it_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vocabulary_bound, "LARGEST_WORK", 1000)
     assert bounded_features(TEXTS, words, columns=8).min_products == 1
-    with pytest.raises(TooLargeError, match=r"120 words of products for 50 labels would take 6 times as long"):
-        bounded_features(TEXTS, words, columns=50)
+    with pytest.raises(
+        TooLargeError, match=r"120 words of products or more for 24 labels would take 2.9 times as long"
+    ):
+        bounded_features(TEXTS, words, columns=24)
+    with pytest.raises(TooLargeError, match=r"40 words of products or more for 30 labels"):
+        bounded_features(TEXTS, words, columns=30)
