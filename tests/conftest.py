@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from xdist.scheduler import LoadFileScheduling
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 # Before anything loads PyTorch. On cores that other tests' processes use too its threads would wait spinning, and a
 # small model's 20 steps take 16 s of processor time in place of one.
@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
-class FolderScheduling(LoadFileScheduling):
+class FolderScheduling(LoadFileScheduling):  # type: ignore[misc]
     """Gives the tests of a file to one process, and those of a folder that is in TOGETHER."""
 
     def _split_scope(self, nodeid: str) -> str:
