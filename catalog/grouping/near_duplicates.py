@@ -15,11 +15,11 @@ from catalog.grouping.reading import BEFORE_COLOUR, CHARACTERS_BELOW, Titles
 
 BANDS = 8
 BAND_ROWS = 4
-SAME_WORDS = 0.85
-SAME_CHARACTERS = 0.9
+SAME_WORDS, SAME_CHARACTERS = 0.85, 0.9
 """Titles with this share of common words or characters (Jaccard) are near-duplicates."""
-LEAST_WORDS = 8
-LEAST_CHARACTERS = 12
+SAME_WORDS_OF_MANY, MANY_WORDS = 0.75, 14
+"""The share where the shorter title has so many different words."""
+LEAST_WORDS, LEAST_CHARACTERS = 8, 12
 """Titles with fewer words, in scripts without spaces fewer characters, are not compared."""
 
 _CHUNK = 50_000
@@ -29,10 +29,10 @@ _PASSES = 8
 def near_duplicates(
     titles: Titles, numbers: NDArray[np.uint64], groups: NDArray[np.int64], compared: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
-    """Joins groups whose first titles are near-duplicates.
+    """Joins groups whose titles are near-duplicates.
 
-    A title is compared with the first title of a group, never with a later one: a chain of small differences doesn't
-    grow into one group.
+    All titles of a group were compared with one of them, its leader: a chain of small differences doesn't grow into one
+    group.
 
     Args:
         titles: All titles.
@@ -41,45 +41,41 @@ def near_duplicates(
         compared: [N] whether a row's group may be joined with others.
 
     Returns:
-        [N] likewise, of the joined groups.
+        [N] the row number of each row's leader.
     """
     rows = np.unique(groups[compared])
     counts = titles.starts[rows + 1] - titles.starts[rows]
     rows, counts = rows[counts > 0], counts[counts > 0]
     rows = rows[counts >= np.where(_in_characters(titles, rows), LEAST_CHARACTERS, LEAST_WORDS)]
-    parents = np.arange(len(groups), dtype=np.int64)
+    parents, leads = np.arange(len(groups), dtype=np.int64), np.zeros(len(groups), dtype=bool)
     if len(rows) < 2:
         return groups
-    minima = _minima(titles, numbers, rows)
-    for band in range(BANDS):
-        left, right = _candidates(minima[band * BAND_ROWS : (band + 1) * BAND_ROWS])
-        _join(titles, parents, rows[left], rows[right])
+    seeds = mixed(np.arange(1, BANDS * BAND_ROWS + 1, dtype=np.uint64)) | np.uint64(1)
+    for band in seeds.reshape(BANDS, BAND_ROWS):
+        left, right = _candidates(_band_keys(titles, numbers, rows, band))
+        _join(titles, parents, leads, rows[left], rows[right])
     joined: NDArray[np.int64] = _roots(parents, groups)
     return joined
 
 
-def _minima(titles: Titles, numbers: NDArray[np.uint64], rows: NDArray[np.int64]) -> NDArray[np.uint32]:
-    """[BANDS * BAND_ROWS, R]: minima of random hash functions over the words of each row."""
-    minima = np.empty((BANDS * BAND_ROWS, len(rows)), dtype=np.uint32)
-    seeds = mixed(np.arange(1, BANDS * BAND_ROWS + 1, dtype=np.uint64)) | np.uint64(1)
+def _band_keys(
+    titles: Titles, numbers: NDArray[np.uint64], rows: NDArray[np.int64], band: NDArray[np.uint64]
+) -> NDArray[np.uint64]:
+    """[R]: a number for the minima of a band's hash functions over the words of each row."""
+    keys = np.zeros(len(rows), dtype=np.uint64)
     for start in range(0, len(rows), _CHUNK):
-        part = rows[start : start + _CHUNK]
-        places, counts = _places(titles, part)
-        own = numbers[places]
-        firsts = np.cumsum(counts) - counts
+        chunk = slice(start, start + _CHUNK)
+        places, counts = _places(titles, rows[chunk])
+        own, firsts = numbers[places], np.cumsum(counts) - counts
         with np.errstate(over="ignore"):
-            for index, seed in enumerate(seeds):
-                hashed = ((own * seed) >> np.uint64(32)).astype(np.uint32)
-                minima[index, start : start + len(part)] = np.minimum.reduceat(hashed, firsts)
-    return minima
+            for seed in band:
+                minima = np.minimum.reduceat((own * seed) >> np.uint64(32), firsts)
+                keys[chunk] = mixed(keys[chunk] + minima)
+    return keys
 
 
-def _candidates(band: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _candidates(keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pairs that agree in a whole band: each with the first and with the one before it."""
-    keys = np.zeros(band.shape[1], dtype=np.uint64)
-    with np.errstate(over="ignore"):
-        for values in band:
-            keys = mixed(keys + values)
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
     starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
@@ -89,26 +85,37 @@ def _candidates(band: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np
     return np.concatenate((order[buckets[places]], order[places - 1])), later
 
 
-def _join(titles: Titles, parents: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[np.int64]) -> None:
-    """Joins the groups of candidate pairs whose first titles are near-duplicates."""
+def _join(
+    titles: Titles,
+    parents: NDArray[np.int64],
+    leads: NDArray[np.bool_],
+    left: NDArray[np.int64],
+    right: NDArray[np.int64],
+) -> None:
+    """Joins the groups of candidate pairs whose leaders are near-duplicates, unless both lead others already."""
     for _ in range(_PASSES):
         left, right = _roots(parents, left), _roots(parents, right)
         pairs = np.unique(np.stack((np.minimum(left, right), np.maximum(left, right)), axis=1)[left != right], axis=0)
         same = _same(titles, pairs)
+        same &= ~(leads[pairs[:, 0]] & leads[pairs[:, 1]])
         left, right = pairs[same, 0], pairs[same, 1]
         if not len(left):
             return
         for first, later in zip(left.tolist(), right.tolist(), strict=True):
-            # Else one of the two has got another first title just now, and is compared again.
+            # Else one of the two has got another leader just now, and is compared again.
             if parents[first] == first and parents[later] == later:
-                parents[later] = first
+                if not leads[later]:
+                    parents[later], leads[first] = first, True
+                elif not leads[first]:
+                    parents[first] = later
 
 
 def _same(titles: Titles, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
     """[P]: whether the titles of each pair share enough of their words."""
     result = np.zeros(len(pairs), dtype=bool)
     for start in range(0, len(pairs), _CHUNK):
-        chunk = pairs[start : start + _CHUNK]
+        chunk_at = slice(start, start + _CHUNK)
+        chunk = pairs[chunk_at]
         sides = []
         for rows in (chunk[:, 0], chunk[:, 1]):
             places, counts = _places(titles, rows)
@@ -118,8 +125,13 @@ def _same(titles: Titles, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
         common = both[1:][both[1:] == both[:-1]]
         sizes = np.bincount((both >> np.uint64(32)).astype(np.int64), minlength=len(chunk))
         shared = np.bincount((common >> np.uint64(32)).astype(np.int64), minlength=len(chunk))
-        least = np.where(_in_characters(titles, chunk[:, 0]), SAME_CHARACTERS, SAME_WORDS)
-        result[start : start + len(chunk)] = shared >= least * (sizes - shared)
+        characters = _in_characters(titles, chunk[:, 0])
+        shorter = np.minimum(
+            *(np.bincount((side >> np.uint64(32)).astype(np.int64), minlength=len(chunk)) for side in sides)
+        )
+        least = np.where(shorter >= MANY_WORDS, SAME_WORDS_OF_MANY, SAME_WORDS)
+        least = np.where(characters, SAME_CHARACTERS, least)
+        result[chunk_at] = shared >= least * (sizes - shared)
     return result
 
 

@@ -7,6 +7,7 @@ import unicodedata
 import zlib
 from array import array
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,10 +31,14 @@ _DENSE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3040-\u30ff\u3400-\u4db
 """Scripts that put no spaces between words: each character counts as a word."""
 _MARKS = "\u0300-\u036f\u0900-\u0dff"
 """Accents and vowel signs: part of the word, though no letters to Python."""
-_WORD = re.compile(rf"[{_DENSE}]+|(?:[^\W_{_DENSE}]|[{_MARKS}])+|[,;|/()\[\]{{}}<>:、。【】《》「」]|\s[-–—]+\s")
+_LETTER = rf"(?:[^\W_{_DENSE}]|[{_MARKS}])"
+_TOKEN = re.compile(
+    rf"[{_DENSE}]+|[a-z0-9]+(?:[-./+*×][a-z0-9]+)*(?!{_LETTER})|{_LETTER}+|[,;|/()\[\]{{}}<>:、。【】《》「」]|\s[-–—]+\s"
+)
+"""A word or a code such as XR-204, or a mark that ends what stands before it."""
 _APOSTROPHE = re.compile("['’‘`´]")
-_CODE = re.compile(r"[a-z0-9]+(?:[-./+*×][a-z0-9]+)+")
 _CODE_JOINT = re.compile(r"[-./+*×]")
+_PART_OF_CODE = "0x"
 _DIGIT = re.compile(r"\d")
 _INTEGER = re.compile(r"(?<![A-Za-z0-9.,])(?!0[0-9](?![0-9]))[0-9]{1,6}(?![A-Za-z0-9]|[.,][0-9])")
 """Not `01`, which is how shades are numbered."""
@@ -115,11 +120,10 @@ class TitleReader:
 
     def add(self, title: str) -> None:
         """Reads one more title."""
-        words, colour = read_title(title, self._known)
+        words, colour, integers = read_title(title, self._known)
         self._words.extend(words)
         self._counts.append(len(words))
         self._colours.append(colour)
-        integers = _INTEGER.findall(title[:MAX_CHARACTERS])
         self._integers.append(int(integers[0]) if integers else NO_INTEGER)
         self._integers.append(int(integers[-1]) if integers else NO_INTEGER)
 
@@ -130,20 +134,32 @@ class TitleReader:
         return Titles(np.array(self._words, dtype=np.uint32), starts, colours, integers.reshape(-1, 2))
 
 
-class KnownWords(dict[str, tuple[int, tuple[int, ...]]]):
-    """What each word is and its numbers, worked out once: the same words come again and again."""
+class Word(NamedTuple):
+    """A word, what it may be, and its numbers: its characters' in a script without spaces."""
 
-    def __missing__(self, word: str) -> tuple[int, tuple[int, ...]]:
-        """Works out a new word; forgets all when there are too many."""
-        found = (_CLASSES.get(word) or _class_by_form(word), _numbers(word))
-        if len(word) <= _LONGEST_KNOWN:
+    text: str
+    found: int
+    numbers: tuple[int, ...]
+
+
+class KnownWords(dict[str, tuple[Word, ...]]):
+    """What stands between two spaces → its words, worked out once: the same come again and again."""
+
+    def __missing__(self, token: str) -> tuple[Word, ...]:
+        """Works out a new one; forgets all when there are too many."""
+        texts = _CODE_JOINT.split(token) if len(token) > 1 and token.isascii() else [token]
+        if len(texts) > 1 and _DIGIT.search(token):
+            # Of a model, size or count such as XR-204B or 30x40 its longer words are left.
+            texts = [text if text.isalpha() and len(text) > 3 else _PART_OF_CODE for text in texts]
+        words = tuple(Word(text, _class_of(text), _numbers(text)) for text in texts)
+        if len(token) <= _LONGEST_KNOWN:
             if len(self) >= _MOST_KNOWN:
                 self.clear()
-            self[word] = found
-        return found
+            self[token] = words
+        return words
 
 
-def read_title(title: str, known: KnownWords) -> tuple[list[int], int]:
+def read_title(title: str, known: KnownWords) -> tuple[list[int], int, list[str]]:
     """Reads one title.
 
     Args:
@@ -151,68 +167,67 @@ def read_title(title: str, known: KnownWords) -> tuple[list[int], int]:
         known: The words of titles read before.
 
     Returns:
-        The words left, in their order, as numbers (each character of Chinese, Japanese and Thai is a word); and a
-        number for the colours taken out, 0 where there was none. A title of variant words alone is read whole.
+        The words left, in their order, as numbers (each character of Chinese, Japanese and Thai is a word); a number
+        for the colours taken out, 0 where there was none; and the whole numbers that stand alone. A title of variant
+        words alone is read whole.
     """
     text = unicodedata.normalize("NFKC", title[:MAX_CHARACTERS]).casefold()[:MAX_CHARACTERS]
-    plain = text = _APOSTROPHE.sub("", text)
-    colours: list[str] = []
+    if not text.isascii() or "'" in text or "`" in text:
+        text = _APOSTROPHE.sub("", text)
+    plain, colours, integers = text, list[str](), list[str]()
     if not text.isascii() and _HAN.search(text):
+        integers = _INTEGER.findall(text)
         colours = _HAN_COLOUR.findall(text)
         if colours:
             text = _HAN_COLOUR.sub(" ", text)
         text = _HAN_SIZE.sub(" ", _HAN_NUMBER.sub(" ", text))
-    left, more = _read_words(_WORD.findall(_CODE.sub(_letters_of_code, text)), known)
-    if left:
-        colours += more
-        return left[:MAX_WORDS], zlib.crc32("".join(colours).encode()) | 1 if colours else 0
-    whole: list[int] = []
-    for word in _WORD.findall(plain):
-        whole.extend(known[word][1])
-    return whole[:MAX_WORDS], 0
+    words: list[Word] = []
+    for token in _TOKEN.findall(text):
+        words += known[token]
+    left, more = _read_words(words)
+    if not left:
+        whole = [number for token in _TOKEN.findall(plain) for number in _numbers(token)]
+        return whole[:MAX_WORDS], 0, []
+    colours += more
+    integers = integers or [word.text for word in words if word.found & _NUMBER and _INTEGER.fullmatch(word.text)]
+    return left[:MAX_WORDS], zlib.crc32("".join(colours).encode()) | 1 if colours else 0, integers
 
 
-def _letters_of_code(match: re.Match[str]) -> str:
-    """What is left of a model, size or count such as XR-204B or 30x40: its longer words; all of a word like t-shirt."""
-    code = match[0]
-    if not _DIGIT.search(code):
-        return code
-    return " ".join(part if part.isalpha() and len(part) > 3 else "0" for part in _CODE_JOINT.split(code))
-
-
-def _read_words(words: list[str], known: KnownWords) -> tuple[list[int], list[str]]:
+def _read_words(words: list[Word]) -> tuple[list[int], list[str]]:
     """The numbers of the words that no rule takes, and the colours among those taken."""
-    found_words = [known[word] for word in words]
-    classes = [found for found, _ in found_words]
+    classes = [word.found for word in words]
     colours = _colours(words, classes) if any(found & _COLOURED for found in classes) else None
     left: list[int] = []
     taken: list[str] = []
     after_number = False
     last = len(words) - 1
     for index, found in enumerate(classes):
-        if colours is not None and colours[index]:
-            taken.append(words[index])
-            continue
-        if found & _MARK:
-            after_number = False
-            continue
-        if found & _VARIANT:
-            following = classes[index + 1] if index < last else 0
-            number = bool(found & _NUMBER or (found & _NUMBER_WORD and following & _UNIT))
-            if (
-                number
-                or (after_number and found & _UNIT)
-                or found & _SIZE
-                or (found & _SHY_SIZE and _alone(classes, colours, index))
-                or (found & _BEFORE_SIZE and following & _SIZE)
-                or (found & _BEFORE_NUMBER and _number_follows(words, classes, index + 1))
-            ):
-                after_number = after_number or number
+        if found:
+            if colours is not None and colours[index]:
+                taken.append(words[index].text)
                 continue
-        after_number = False
-        if found & _STOP:
-            continue
-        left += found_words[index][1]
+            if found & _MARK:
+                after_number = False
+                continue
+            if found & _VARIANT:
+                following = classes[index + 1] if index < last else 0
+                number = bool(found & _NUMBER or (found & _NUMBER_WORD and following & _UNIT))
+                if (
+                    number
+                    or (after_number and found & _UNIT)
+                    or found & _SIZE
+                    or (found & _SHY_SIZE and _alone(classes, colours, index))
+                    or (found & _BEFORE_SIZE and following & _SIZE)
+                    or (found & _BEFORE_NUMBER and _number_follows(words, classes, index + 1))
+                ):
+                    after_number = after_number or number
+                    continue
+            after_number = False
+            if found & _STOP:
+                continue
+        else:
+            after_number = False
+        left += words[index].numbers
         if colours is not None and index < last and colours[index + 1]:
             left[-1] |= BEFORE_COLOUR
     return left, taken
@@ -227,7 +242,11 @@ def _alone(classes: list[int], colours: list[bool] | None, index: int) -> bool:
     return len(classes) > 1
 
 
-def _class_by_form(word: str) -> int:
+def _class_of(word: str) -> int:
+    if word in _CLASSES:
+        return _CLASSES[word]
+    if word == _PART_OF_CODE:
+        return _NUMBER
     if word.isascii():
         return 0 if word.isalpha() else (_NUMBER if word[0].isalnum() else _MARK)
     if "\u3400" <= word[0] <= "\u9fff":
@@ -239,13 +258,13 @@ def _class_by_form(word: str) -> int:
     return 0 if word[0].isalpha() else _MARK
 
 
-def _number_follows(words: list[str], classes: list[int], index: int) -> bool:
-    if index < len(words) and words[index] == "of":
+def _number_follows(words: list[Word], classes: list[int], index: int) -> bool:
+    if index < len(words) and words[index].text == "of":
         index += 1
     return index < len(words) and classes[index] & (_NUMBER | _NUMBER_WORD) > 0
 
 
-def _colours(words: list[str], classes: list[int]) -> list[bool]:
+def _colours(words: list[Word], classes: list[int]) -> list[bool]:
     """Which of the words are colours of the product, not part of its name."""
     found = [False] * len(words)
     last = len(words) - 1
@@ -266,7 +285,7 @@ def _colours(words: list[str], classes: list[int]) -> list[bool]:
             elif (index == 0 or closes) and not own & _FOOD:
                 found[index] = not _names_a_food(classes, index)
         elif own & _HAN_WORD and last > 0:
-            found[index] = _HAN_COLOUR_ALONE.fullmatch(words[index]) is not None
+            found[index] = _HAN_COLOUR_ALONE.fullmatch(words[index].text) is not None
     for index in range(1, len(words)):
         if found[index - 1] and classes[index] & _SHY and not classes[index] & _FOOD:
             found[index] = found[index] or not _names_a_food(classes, index)
