@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from steps import run_command
 
 _NAME_WIDTH = 70
 MOST_ALIKE = 5
+MOST_LANGUAGES = 8
 MOST_LISTED = 50
 """So many categories are shown on the terminal; summary.json has all."""
 
@@ -74,10 +76,7 @@ def _print_prepared(prepared: Prepared, seconds: float) -> None:
     listed = names[:MOST_LISTED]
     _print_table("category", {name: [splits[split]["categories"].get(name, 0) for split in SPLITS] for name in listed})
     _print_more(len(names))
-    languages = list(dict.fromkeys(name for split in SPLITS for name in splits[split]["languages"]))
-    _print_table(
-        "language", {name: [splits[split]["languages"].get(name, 0) for split in SPLITS] for name in languages}
-    )
+    _print_table("language", _languages([splits[split]["languages"] for split in SPLITS]))
     totals = {"all": [splits[split]["products"] for split in SPLITS]}
     _print_table("total", {**totals, "with tags": [splits[split]["with_tags"] for split in SPLITS]})
     taxonomy = summary["taxonomy"]
@@ -122,6 +121,8 @@ def _check(path: Path, options: CatalogSettings, show: int) -> int:
         most = sorted(counts, reverse=True)
         _print_table("category", {name: [count] for count, name in most[:MOST_LISTED]}, ("products",))
         _print_more(len(most))
+        spoken = np.bincount(ingest.language_numbers, minlength=len(ingest.languages)).tolist()
+        _print_table("language", _languages([dict(zip(ingest.languages, spoken, strict=True))]), ("products",))
     if ingest.unknown_tags:
         print(f"Tags that are not in the taxonomy: {_top(ingest.unknown_tags)}.")
     _print_look_alikes(ingest.look_alikes())
@@ -167,6 +168,18 @@ def _print_table(title: str, rows: Mapping[str, Sequence[int]], columns: Sequenc
 def _print_more(categories: int) -> None:
     if categories > MOST_LISTED:
         print(f"… and {categories - MOST_LISTED:,} categories more\n")
+
+
+def _languages(parts: Sequence[Mapping[str, int]]) -> dict[str, list[int]]:
+    """Language → products of each part; the rare ones, which may be short titles told wrongly, together as `other`."""
+    totals: Counter[str] = Counter()
+    for part in parts:
+        totals.update(part)
+    told = [name for name, count in totals.most_common(MOST_LANGUAGES) if count >= 0.01 * sum(totals.values())]
+    rows = {name: [part.get(name, 0) for part in parts] for name in told}
+    if len(totals) > len(told):
+        rows["other"] = [sum(count for name, count in part.items() if name not in rows) for part in parts]
+    return rows
 
 
 def _print_look_alikes(pairs: Mapping[str, Sequence[Sequence[str]]]) -> None:

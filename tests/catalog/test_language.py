@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from catalog.__main__ import main
 from catalog.language import detect_language
 from catalog.languages import MOST_CODES, Languages
 from catalog.prepare import prepare
@@ -136,3 +137,16 @@ def test_prepare_tells_the_languages_of_a_korean_german_and_english_shop(tmp_pat
     right = sum(example.lang == example.id[:2] for example in examples)
     assert right >= 0.98 * len(examples)
     assert set(prepared.summary["splits"]["train"]["languages"]) >= {"ko", "de", "en"}
+
+
+def test_check_shows_the_languages_and_joins_the_rare_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "shop.jsonl"
+    languages = ["de"] * 200 + ["en"] * 97 + ["hu", "fi", "et"]
+    rows = [{"title": f"thing {n}", "category": "home", "lang": lang} for n, lang in enumerate(languages)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "tagger.yaml").write_text("{}")
+    assert main(["check", "--config", f"{tmp_path}/tagger.yaml", str(path)]) == 0
+    table = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in table if line and line[0] in ("de", "en", "hu", "fi", "et", "other")] == [
+        ["de", "200"], ["en", "97"], ["other", "3"],
+    ]  # fmt: skip
