@@ -22,6 +22,7 @@ from product_tagger_files.rows import Row, Table
 
 logger = logging.getLogger(__name__)
 
+_FEW_LINES = 100
 _MANY_LINES = 10
 _SHOWN = 2000
 # Characters that may be read again after quotes that led nowhere: at least, and for each character of the file.
@@ -52,6 +53,7 @@ class _Delimited:
         self._lines = lines
         self._delimiter = dialect.delimiter
         self._header = dialect.header
+        self._names = frozenset(dialect.header)
         self._width = len(dialect.header)
         self._above = dialect.lines
         self._path = path
@@ -103,6 +105,10 @@ class _Delimited:
 
     def _quoted_row(self, first: str, line: int) -> Row:
         """A row whose first line leaves a quoted cell open, or has a quote where none may be."""
+        taken = self._until_even(first)
+        if (cells := self._parser.cells_of(taken)) is not None and len(cells) == self._width:
+            return self._whole_row(cells, taken, line)
+        self._lines.give_back(taken[1:])
         record, taken, length = Record(self._delimiter), [first], len(first)
         try:
             while not record.add(taken[-1]):
@@ -117,6 +123,19 @@ class _Delimited:
             return self._broken_row(taken, line, is_long=length > MOST_CHARACTERS)
         if len(record.cells) > self._width and any(record.cells[self._width :]):
             return self._broken_row(taken, line, is_long=False)
+        return self._whole_row(record.cells, taken, line)
+
+    def _until_even(self, first: str) -> list[str]:
+        """The first lines with an even number of quotes, as a well-quoted row has it; few, as a guess."""
+        taken, is_even = [first], first.count('"') % 2 == 0
+        while not is_even and len(taken) < _FEW_LINES and (text := self._lines.take()):
+            taken.append(text)
+            is_even ^= text.count('"') % 2 == 1
+        return taken
+
+    def _whole_row(self, cells: list[str], taken: list[str], line: int) -> Row:
+        """A row that is well quoted, over many lines as a rule; its lines may yet be rows with quotes as characters."""
+        first = taken[0]
         if self._delimiter == "\t" and all(self._is_literal(text, least=self._width) for text in taken):
             self._give_back(taken[1:])
             return self._row(literal_cells(first, "\t"), line, 1, first)
@@ -127,8 +146,8 @@ class _Delimited:
             )
             raw = shown("".join(taken)[:_SHOWN])
             return Row(line, None, len(taken), RowError("ambiguous quoting", detail), raw)
-        self._read += length - len(first)
-        return self._fitted_row(record.cells, line, len(taken), "".join(taken))
+        self._read += sum(map(len, taken[1:]))
+        return self._fitted_row(cells, line, len(taken), "".join(taken))
 
     def _broken_row(self, taken: list[str], line: int, *, is_long: bool) -> Row:
         """A row whose quotes can't be right: with quotes as characters if that fits, else all that it may swallow."""
@@ -189,7 +208,7 @@ class _Delimited:
 
     def _is_header(self, cells: list[str], line: int) -> bool:
         """Whether a row names the columns again, as in files that were joined."""
-        if cells[0].strip("\ufeff \t") not in self._header:
+        if cells[0].strip("\ufeff \t") not in self._names:
             return False
         names = [" ".join(cell.strip("\ufeff").split()) for cell in cells]
         if names == list(self._header):

@@ -31,7 +31,7 @@ class Lines:
         A line of MOST_CHARACTERS or more comes in pieces. Only its last counts as taken.
         """
         line = self._waiting.popleft() if self._waiting else self._text.readline(MOST_CHARACTERS)
-        if line and not is_piece(line):
+        if line and (len(line) < MOST_CHARACTERS or not is_piece(line)):
             self.taken += 1
         return line
 

@@ -87,6 +87,17 @@ class LineParser:
             raise StopIteration
         return line
 
+    def cells_of(self, lines: list[str]) -> list[str] | None:
+        """Returns the cells of a row of several lines, likewise; None also where it ends before the last of them."""
+        if sum(map(len, lines)) > _CSV_LIMIT:
+            return None
+        reader = csv.reader(lines, delimiter=self._delimiter, strict=True)
+        try:
+            cells = next(reader)
+        except csv.Error:
+            return None
+        return cells if reader.line_num == len(lines) else None
+
     def cells(self, line: str) -> list[str] | None:
         """Returns the cells of a line; None where a quoted cell is not closed on it, or not quoted well."""
         if '"' not in line:
