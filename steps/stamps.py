@@ -121,5 +121,6 @@ def _listed(names: Iterable[str]) -> str:
 def _differing_keys(before: Any, after: Any) -> str:
     if not isinstance(before, dict) or not isinstance(after, dict):
         return ""
-    keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    # A setting that is new, and null, differs too.
+    keys = [k for k in {**before, **after} if (k in before, before.get(k)) != (k in after, after.get(k))]
     return f" ({', '.join(keys[:4])}{' …' if len(keys) > 4 else ''})"

@@ -38,6 +38,12 @@ def test_a_new_input_makes_a_step_due(tmp_path: Path) -> None:
     assert "the code" in str(step(tmp_path, **{"the code": "5e6f"}).reason())
 
 
+def test_a_new_setting_that_is_null_is_named() -> None:
+    before, after = {"limit": None}, {"limit": None, "encoding": None}
+    assert changed({"the settings": before}, {"the settings": after}) == "the settings (encoding)"
+    assert changed({"the settings": after}, {"the settings": before}) == "the settings (encoding)"
+
+
 def test_tuples_and_numbers_as_keys_are_equal_to_what_the_stamp_holds() -> None:
     assert (
         changed({"the lengths": [16, 32], "the factors": {"1": 2}}, {"the lengths": (16, 32), "the factors": {1: 2}})
