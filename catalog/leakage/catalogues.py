@@ -1,7 +1,8 @@
 """Made-up catalogues in which each product stands in 4 to 9 colours and some sizes.
 
-Their words are their own: the lists in catalog/grouping/words.py were not asked, and about a fifth of the colours stand
-in no list at all (`Moonbeam`, `远山灰`).
+Their words were not copied from the lists in catalog/grouping/words.py, but the rules were tuned on these catalogues:
+they tell whether something got worse, not how a shop nobody has seen will fare. Some colours stand in no list
+(`Moonbeam`).
 """
 
 from __future__ import annotations
