@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog.grouping.arrays import contains, mixed
 from catalog.grouping.reading import BEFORE_COLOUR, CHARACTERS_BELOW, Titles
+from catalog.grouping.words import HAN_BARE_COLOURS
 
 MIN_COLOURS = 2
 """Known colours that a product must come in before a word is learnt by it."""
@@ -29,9 +31,20 @@ MIN_SHADE_SHARE = 0.5
 """The same for words that stand before a colour: most of those are names of product lines, not shades."""
 
 _LONGEST = 40
-_MOST_WORDS = 2
-_MOST_CHARACTERS = 4
 _CHUNK = 50_000
+_BARE = np.unique(mixed(mixed(np.array([ord(colour) for colour in HAN_BARE_COLOURS], dtype=np.uint64))))
+"""Names of the colours in one character, as `_Fillers` has them."""
+
+
+class _Lengths(NamedTuple):
+    """How many neighbouring words make a colour, and how many characters where a script has no spaces."""
+
+    words: range
+    characters: range
+
+
+_USUAL = _Lengths(range(1, 3), range(2, 5))
+_SINGLE = _Lengths(range(0), range(1, 2))
 
 
 @dataclass(frozen=True)
@@ -94,6 +107,19 @@ class Learning:
         learnt = (counts >= MIN_HIT_SHARE * totals) & (beside <= MOST_BESIDE * totals)
         return self._take_out(self._fillers(~self._coloured), names[learnt], counts[learnt])
 
+    def take_bare_colours(self) -> int:
+        """Takes colours of one character out, `粉` in 粉纯棉T恤, where that leaves a product in several colours."""
+        targets = self._targets()
+        changed = 0
+        for found in self._fillers(~self._coloured, _SINGLE):
+            leading = found[contains(_BARE, found.names) & contains(targets, found.rests)]
+            self.keys[leading.products] = leading.rests
+            self._owners = np.concatenate((self._owners, leading.products))
+            self._colours = np.concatenate((self._colours, leading.names))
+            changed += len(np.unique(leading.products))
+        self._coloured[self._owners] = True
+        return changed
+
     def learn_shades(self) -> int:
         """Does the same with words that stand before a colour, as `desert` does in desert sage."""
         names, counts = self._hits(self._shades(), MIN_SHADE_HITS)
@@ -152,13 +178,13 @@ class Learning:
         with np.errstate(over="ignore"):
             yield _Fillers(owners, names, self.keys[owners] - names)
 
-    def _fillers(self, chosen: NDArray[np.bool_]) -> Iterator[_Fillers]:
-        """The neighbouring words of each chosen product, the shortest first: one or two, or two to four characters."""
+    def _fillers(self, chosen: NDArray[np.bool_], lengths: _Lengths = _USUAL) -> Iterator[_Fillers]:
+        """The neighbouring words of each chosen product, the shortest first."""
         products = np.flatnonzero(chosen)
         for chunk in np.array_split(products, len(products) // _CHUNK + 1):
-            yield self._fillers_of(chunk)
+            yield self._fillers_of(chunk, lengths)
 
-    def _fillers_of(self, chosen: NDArray[np.int64]) -> _Fillers:
+    def _fillers_of(self, chosen: NDArray[np.int64], lengths: _Lengths) -> _Fillers:
         starts = self._titles.starts[self._first[chosen]]
         counts = self._titles.starts[self._first[chosen] + 1] - starts
         counts = np.where(counts <= _LONGEST, counts, 0)
@@ -168,9 +194,9 @@ class Learning:
         left = counts[owners] - offsets
         dense = (self._titles.words[places] & ~np.uint32(BEFORE_COLOUR)) < CHARACTERS_BELOW
         found: list[tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.uint64]]] = []
-        for length in range(1, _MOST_CHARACTERS + 1):
+        for length in sorted({*lengths.words, *lengths.characters}):
             usable = (left >= length) & (counts[owners] > length)
-            usable &= np.where(dense, length >= 2, length <= _MOST_WORDS)
+            usable &= np.where(dense, length in lengths.characters, length in lengths.words)
             at, whose = places[usable], chosen[owners[usable]]
             names = np.zeros(len(at), dtype=np.uint64)
             sums = np.zeros(len(at), dtype=np.uint64)

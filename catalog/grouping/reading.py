@@ -53,10 +53,13 @@ def _any_of(words: str) -> str:
 
 _BASES, _SHADES, _MEASURES = lists.HAN_BASES, lists.HAN_SHADES, lists.HAN_MEASURES
 _HAN_COLOUR = re.compile(
-    rf"(?:{_any_of(lists.HAN_COLOURS)})[色系]*|[{_SHADES}]?[{_BASES}]色系?|[{_SHADES}][{_BASES}](?![{_BASES}])"
+    r"(?!(?<=[0-9])米)"  # 1.8米灰 has a length, not the colour 米灰
+    rf"(?:[深浅淡亮暗]?(?:(?:{_any_of(lists.HAN_TINTS)})[{_BASES}粉金银]|(?:{_any_of(lists.HAN_FOOD_TINTS)})[{_BASES}金银]"
+    rf"|{_any_of(lists.HAN_COLOURS)}|[{_BASES}粉][{_BASES}]+)(?:拼|撞|相间|条纹)?[色系]*"
+    rf"|[{_SHADES}]?[{_BASES}粉咖杏驼茶金银]色系?|[{_SHADES}][{_BASES}](?![{_BASES}]))"
 )
 _HAN_SIZE = re.compile(
-    rf"{_any_of(lists.HAN_SIZES)}|第?[{lists.HAN_NUMERALS}]+[{_MEASURES}代][装入裝]?|[a-z][款版]|单[{_MEASURES}](?![{_DENSE}])"
+    rf"{_any_of(lists.HAN_SIZES)}|第?[{lists.HAN_NUMERALS}]+[{_MEASURES}代][装入裝套]?|[a-z][款版]|单[{_MEASURES}](?![{_DENSE}])"
 )
 _HAN_NUMBER = re.compile(
     rf"(?<![a-z0-9])[0-9]+(?:[-.*×x/~—][0-9]+)*\s?"
@@ -147,7 +150,7 @@ class KnownWords(dict[str, tuple[Word, ...]]):
 
     def __missing__(self, token: str) -> tuple[Word, ...]:
         """Works out a new one; forgets all when there are too many."""
-        texts = _CODE_JOINT.split(token) if len(token) > 1 and token.isascii() else [token]
+        texts = _CODE_JOINT.split(token) if token[0].isalnum() and token.isascii() else [token]
         if len(texts) > 1 and _DIGIT.search(token):
             # Of a model, size or count such as XR-204B or 30x40 its longer words are left.
             texts = [text if text.isalpha() and len(text) > 3 else _PART_OF_CODE for text in texts]
@@ -234,12 +237,15 @@ def _read_words(words: list[Word]) -> tuple[list[int], list[str]]:
 
 
 def _alone(classes: list[int], colours: list[bool] | None, index: int) -> bool:
-    """Whether a word has a place of its own: between marks, ends and colours."""
-    for beside in (index - 1, index + 1):
-        inside = 0 <= beside < len(classes)
-        if inside and not classes[beside] & (_MARK | _NUMBER) and not (colours is not None and colours[beside]):
-            return False
-    return len(classes) > 1
+    """Whether a word has a place of its own: between marks, ends and colours, or last of all but such."""
+    last = len(classes) - 1
+
+    def is_free(beside: int) -> bool:
+        return classes[beside] & (_MARK | _NUMBER) > 0 or (colours is not None and colours[beside])
+
+    if last < 1 or (index < last and not is_free(index + 1)):
+        return False
+    return index == 0 or is_free(index - 1) or all(map(is_free, range(index + 1, last + 1)))
 
 
 def _class_of(word: str) -> int:
@@ -268,6 +274,7 @@ def _colours(words: list[Word], classes: list[int]) -> list[bool]:
     """Which of the words are colours of the product, not part of its name."""
     found = [False] * len(words)
     last = len(words) - 1
+    at_edge = _at_edge(classes)
     for index in range(last, -1, -1):
         own = classes[index]
         if not own & (_COLOURED | _SHADE):
@@ -275,14 +282,14 @@ def _colours(words: list[Word], classes: list[int]) -> list[bool]:
         following = classes[index + 1] if index < last else _MARK
         if own & _COLOUR:
             found[index] = not _names_a_food(classes, index)
-        elif own & _SHADE and index < last and found[index + 1]:
-            found[index] = True
+        elif own & (_SHADE | _SHY) and index < last and found[index + 1]:
+            found[index] = True  # dark green, chocolate brown
         elif own & _SHY:
             opens = index == 0 or classes[index - 1] & _MARK
             closes = following & (_MARK | _SIZE | _NUMBER)
             if opens and closes:
                 found[index] = last > 0
-            elif (index == 0 or closes) and not own & _FOOD:
+            elif (closes or at_edge[index]) and not own & _FOOD:
                 found[index] = not _names_a_food(classes, index)
         elif own & _HAN_WORD and last > 0:
             found[index] = _HAN_COLOUR_ALONE.fullmatch(words[index].text) is not None
@@ -290,6 +297,17 @@ def _colours(words: list[Word], classes: list[int]) -> list[bool]:
         if found[index - 1] and classes[index] & _SHY and not classes[index] & _FOOD:
             found[index] = found[index] or not _names_a_food(classes, index)
     return found
+
+
+def _at_edge(classes: list[int]) -> list[bool]:
+    """Which words have only colours, sizes, counts and marks between themselves and the title's begin or its end."""
+    at_edge = [False] * len(classes)
+    for order in (range(len(classes)), range(len(classes) - 1, -1, -1)):
+        for index in order:
+            if not classes[index] & (_COLOUR | _SHY | _SHADE | _VARIANT | _MARK | _STOP):
+                break
+            at_edge[index] = True
+    return at_edge
 
 
 def _names_a_food(classes: list[int], index: int) -> bool:

@@ -46,8 +46,8 @@ def title_groups(titles: Titles) -> NDArray[np.int64]:
     keys, first, products = np.unique(sums(numbers, titles.starts), return_index=True, return_inverse=True)
     learning = Learning(titles, numbers, first, keys, products)
     for _ in range(_MAX_ROUNDS):
-        # Both, whatever the first has found.
-        if not learning.learn_shades() + learning.learn_colours():
+        # All of them, whatever the first has found.
+        if not learning.take_bare_colours() + learning.learn_shades() + learning.learn_colours():
             break
     groups = first_rows(learning.keys[products])
     counted = counted_titles(titles, groups)

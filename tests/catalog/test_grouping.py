@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from catalog.grouping import ProductKeys, large_groups
 from catalog.grouping.titles import group_titles
@@ -41,6 +43,23 @@ def groups_of_rows(*rows: tuple[str, str | None]) -> list[int]:
         pytest.param(["纯棉T恤 男 红色 M", "纯棉T恤 男 藏青 XL", "男 纯棉T恤 军绿色 均码"], id="chinese-colours"),
         pytest.param(["酒红色真丝围巾", "真丝围巾深灰", "真丝围巾（米白）"], id="chinese-colours-without-spaces"),
         pytest.param(["保温杯500毫升", "保温杯 750ml", "保温杯1.5升 两只装", "保温杯 3只装"], id="chinese-counts"),
+        pytest.param(
+            ["Glass Vase Cream Double", "King Peach Glass Vase", "Glass Vase in Bronze, Queen"],
+            id="shy-colours-and-sizes",
+        ),
+        pytest.param(
+            ["Steel Vase Chocolate Brown L", "Steel Vase Heather Grey 12 inch", "Steel Vase | Grey Melange | EU 41"],
+            id="shades",
+        ),
+        pytest.param(["Night Light - Red", "Night Light Blue", "Blue Night Light, M"], id="a-light-is-no-shade"),
+        pytest.param(["Set of 8 Cream Steel Pans", "Steel Pans -- Red"], id="sets-and-dashes"),
+        pytest.param(
+            ["陶瓷碗 颜色:红色 规格:500g", "30包白陶瓷碗", "陶瓷碗-蓝色-四人", "陶瓷碗黑色"], id="chinese-labels"
+        ),
+        pytest.param(
+            ["竹制水杯 湖水蓝", "太空银竹制水杯", "竹制水杯（深卡其）", "竹制水杯樱桃红1.8米", "1.8米灰粉竹制水杯"],
+            id="chinese-tints",
+        ),
         pytest.param(["Hemd blau, Größe 42", "Hemd schwarz", "Hemd weiß GRÖSSE XL"], id="german"),
         pytest.param(["Рубашка хлопок, синий, M", "Рубашка хлопок, белый, XL"], id="russian"),
     ],
@@ -57,6 +76,7 @@ def test_variants_of_one_product_are_one_group(titles: list[str]) -> None:
         pytest.param(["Green Tea 100 g", "Black Tea 100 g", "White Tea Bags", "Mint Tea"], id="teas"),
         pytest.param(["Red Wine", "White Wine", "Brown Rice 1 kg", "White Rice 1 kg", "Black Pepper"], id="foods"),
         pytest.param(["绿茶 250g", "红茶 250g", "黑芝麻", "白芝麻", "红豆", "绿豆"], id="chinese-foods"),
+        pytest.param(["抹茶粉 100g", "奶茶粉 100g", "咖啡 100g", "金属杯", "杯架"], id="chinese-powders-and-metals"),
         pytest.param(["纯棉衬衫男", "亚麻衬衫男", "纯棉衬衫女", "纯棉裤男"], id="chinese-kinds"),
         pytest.param(
             ["Northwind oak shelf 80 cm", "Northwind steel bottle 500 ml", "Northwind shampoo"], id="one-brand"
@@ -149,4 +169,9 @@ def test_a_group_that_holds_a_third_of_a_category_is_found() -> None:
     ],
 )
 def test_hostile_titles_are_read_all_the_same(titles: Sequence[str]) -> None:
+    assert len(group_titles(titles)) == len(titles)
+
+
+@given(st.lists(st.text("aZ9红\u0301 -–—'./×|_,", max_size=12) | st.text(max_size=20), max_size=6))
+def test_any_titles_are_read(titles: list[str]) -> None:
     assert len(group_titles(titles)) == len(titles)
