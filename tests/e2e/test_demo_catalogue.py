@@ -44,7 +44,7 @@ def test_products_get_their_category_with_a_probability(tagger: ProductTagger) -
 
 
 def test_the_tags_are_those_whose_probability_reaches_the_threshold(served: Pipeline, tagger: ProductTagger) -> None:
-    texts = [product.text for product in read_split(served.build / "catalog", "test")[:200]]
+    texts = [product.text for product in read_split(served.build / "catalog", "test")[:100]]
     folder = served.build / "checkpoint"
     thresholds = json.loads((folder / "thresholds.json").read_text(encoding="utf-8"))["tags"]
     taxonomy = Taxonomy.from_json(folder / "taxonomy.json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from catalog.reliability import expected_calibration_error
 from tests.training.conftest import SettingsMaker, make_products, write_catalog
 from tests.training.runs import PARTS, run, weights
+from training.base.recipe import MULTILINGUAL_MINILM
 
 FILES = {
     "README.md",
@@ -78,8 +80,10 @@ def in_chinese(parts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def test_a_catalogue_in_two_languages_trains_on_the_multilingual_base_and_says_why(
-    settings_for: SettingsMaker, caplog: pytest.LogCaptureFixture
+    settings_for: SettingsMaker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # As much healing as makes an easy catalogue easy; all of it takes minutes, and tests/training/base has its tests.
+    monkeypatch.setattr("training.base.plan.MULTILINGUAL_MINILM", replace(MULTILINGUAL_MINILM, healing_steps=30))
     settings = settings_for(base="auto", pooling="auto", epochs=3, learning_rate=1.5e-4)
     write_catalog(settings.build_dir / "catalog", in_chinese(PARTS))
 
