@@ -108,7 +108,7 @@ BEFORE_NUMBER = _words("pack set box case combo bundle packet lot model version 
 NUMBERS = _words("one two three four five six seven eight nine ten twelve dozen single double triple")
 
 STOP_WORDS = _words("light soft for with and the of in a an to by from on at or is de la el et und der die das mit für")
-"""Words that tell no products apart. `light` is one, as it can't be told from the shade: `Night Light Red`."""
+"""Words that tell no products apart. `light` and `soft` are, as they can't be told from shades: `Night Light Red`."""
 
 HAN_BASES = "红橙黄绿青蓝紫黑白灰棕褐"
 """Colours in one character."""
