@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import IO
 
 PR_SET_PDEATHSIG = 1
+PARENT, GROUP = 1, 2
+"""Fields of /proc/PID/stat, counted behind the name (proc_pid_stat(5))."""
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -70,15 +73,35 @@ class ProcessId:
 
 def children_of(pid: int) -> list[ProcessId]:
     """The processes that a process has started and that still run."""
+    return _whose(PARENT, pid)
+
+
+def group_members(leader: int) -> list[ProcessId]:
+    """The processes of a group that still run."""
+    return _whose(GROUP, leader)
+
+
+def kill_group(leader: int, seconds: float = 10.0) -> bool:
+    """Kills what is left of a group, and waits until it is gone; False when some are there after so many seconds.
+
+    A killed process ends a moment later, which nobody is told whose child it isn't.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+    return wait_until(lambda: not group_members(leader), seconds, pause=0.01)
+
+
+def _whose(field: int, value: int) -> list[ProcessId]:
+    """The running processes with this value in a field of /proc/PID/stat, counted behind the name."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue  # it has just ended
-        child = ProcessId.of(int(folder.name)) if int(fields[1]) == pid else None
-        if child is not None:
-            found.append(child)
+        process = ProcessId.of(int(folder.name)) if int(fields[field]) == value else None
+        if process is not None:
+            found.append(process)
     return found
 
 

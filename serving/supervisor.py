@@ -19,7 +19,7 @@ from serving.errors import ServingError
 from serving.health import Endpoint, curl_command
 from serving.logs import LogTail, failure_cause, is_serious
 from serving.preflight import Finding, examine, examine_release, require
-from serving.processes import ProcessId, children_of, spawn_dependent
+from serving.processes import ProcessId, children_of, kill_group, spawn_dependent
 from serving.releases import Release, current_release, find_release
 from serving.repository import is_gpu_repository, render_repository
 from serving.state import ServerFiles, ServerState, clear_leftovers
@@ -276,7 +276,8 @@ class Supervisor:
                 process.wait(self._serving.stop_timeout_s)
             except subprocess.TimeoutExpired:
                 logger.warning("Triton did not end within %d s; killing it.", self._serving.stop_timeout_s)
-        _kill_group(process.pid)
+        # Its number can't have been given away: it is waited for only below.
+        kill_group(process.pid)
         process.wait()
         self._server = None
         for region in Path("/dev/shm").glob(f"{self._files.shm_prefix}*"):
@@ -289,12 +290,6 @@ def _require(findings: list[Finding]) -> None:
         if finding.outcome == "note":
             logger.warning("%s: %s.", finding.check, finding.told)
     require(findings)
-
-
-def _kill_group(leader: int) -> None:
-    """Kills what is left of the server's process group; its number can't have been given away while members live."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(leader, signal.SIGKILL)
 
 
 def _how(code: int) -> str:

@@ -14,7 +14,7 @@ import psutil
 from loadtest.errors import LoadtestError
 from loadtest.interruptions import held_back
 from loadtest.memory import Sample, read_memory
-from serving.processes import end_process, spawn_dependent
+from serving.processes import end_process, kill_group, spawn_dependent
 
 SYSTEM_SHELL = "/bin/sh"
 GUARD = 'read _ || { kill -s CONT -- "-$1"; kill -s TERM "$1"; sleep 15; kill -s KILL -- "-$1"; } 2>/dev/null'
@@ -67,8 +67,7 @@ def group_of(command: Sequence[str], environment: Mapping[str, str], log: Path) 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     end_process(process, patience=20.0)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    kill_group(process.pid)
 
 
 class Stillness:

@@ -17,7 +17,7 @@ from serving.__main__ import main
 from serving.control import start, status, stop, use
 from serving.errors import ServingError
 from serving.health import Endpoint
-from serving.processes import ProcessId, wait_until
+from serving.processes import ProcessId, group_members, wait_until
 from serving.releases import current_release
 from serving.state import ServerFiles, ServerState, running_state
 from serving.temporary import free_ports
@@ -46,19 +46,6 @@ def server_of(place: Place) -> ProcessId:
     server = state_of(place).server
     assert server is not None
     return server
-
-
-def group_members(leader: int) -> list[int]:
-    """Processes of a group that still run."""
-    members = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[2]) == leader and fields[0] not in "ZX":
-            members.append(int(folder.name))
-    return members
 
 
 def shared_memory(place: Place) -> list[Path]:
@@ -130,7 +117,7 @@ def test_a_server_that_dies_is_started_again(place: Place) -> None:
 
 def test_a_model_process_that_dies_is_replaced(place: Place) -> None:
     start(place.settings)
-    stubs = [pid for pid in group_members(server_of(place).pid) if pid != server_of(place).pid]
+    stubs = [one.pid for one in group_members(server_of(place).pid) if one != server_of(place)]
     for pid in stubs:
         if b"classifier" in Path(f"/proc/{pid}/cmdline").read_bytes():
             os.kill(pid, signal.SIGKILL)

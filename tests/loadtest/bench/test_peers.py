@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,7 @@ from export.checkpoint import Checkpoint, read_checkpoint
 from loadtest.bench.handmade import decide
 from loadtest.bench.servers import FASTAPI, LITSERVE, Peer, fill_repository, plain_triton, require, started
 from loadtest.errors import LoadtestError
-from serving.processes import ProcessId
+from serving.processes import group_members
 from serving.repository import read_config
 
 pytestmark = pytest.mark.timeout(600)  # three servers import large libraries, on whatever cores there are
@@ -72,22 +71,14 @@ def test_a_hand_written_service_answers_as_the_checkpoint_does_and_leaves_no_pro
     with started(peer, checkpoint.path, checkpoint.max_length, tmp_path / "log") as server:
         with ThreadPoolExecutor(len(texts)) as clients:  # at once: LitServe joins them
             answers = list(clients.map(lambda text: post(server.port, text), texts))
-        members = [int(path.name) for path in Path("/proc").glob("[0-9]*") if group(path) == server.process]
-        assert server.process in members
-    assert [pid for pid in members if ProcessId.of(pid)] == []
+        members = group_members(server.process)
+        assert server.process in [one.pid for one in members]
+    assert [one for one in members if one.alive()] == []
     for text, answer in zip(texts, answers, strict=True):
         wanted = expected(checkpoint, text)
         assert answer["category"] == wanted["category"]
         assert answer["category_score"] == pytest.approx(wanted["category_score"], abs=1e-4)
         assert {tag["name"] for tag in answer["tags"]} == {tag["name"] for tag in wanted["tags"]}
-
-
-def group(process: Path) -> int:
-    """The group of a process by its folder in /proc; 0 when it has just ended."""
-    try:
-        return os.getpgid(int(process.name))
-    except ProcessLookupError:
-        return 0
 
 
 def test_a_peer_that_does_not_start_is_told_with_its_log(checkpoint: Checkpoint, tmp_path: Path) -> None:
