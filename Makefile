@@ -10,7 +10,8 @@
 #   PYTHON=python3.11      the Python to set up with
 #   VENV=.venv             where the environment is
 #   TEXT="…"               what `make tag` asks the running server
-#   OPTIONS="…"            what `make bench`, `loadtest` and `perf` measure: OPTIONS="--seconds 20"; "--help" lists them
+#   OPTIONS="…"            what `make bench`, `loadtest`, `perf` and `quality` measure: OPTIONS="--help" lists them
+#   QUALITY_DATA=DIR       the folder of data sets that `make quality` measures on
 #   TESTS="…"              what `make test` runs, and pytest's options: TESTS="tests/client -x"
 
 VENV := .venv
@@ -43,14 +44,14 @@ served = $(if $(on_gpu),true,$(release))
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo train export image serve start stop status tag bench loadtest perf test lint format clean distclean
+.PHONY: help setup demo train export image serve start stop status tag bench loadtest perf quality test lint format clean distclean
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=…]'
 	@echo
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12 | sed 's/^/  /'
 	@echo
-	@sed -n 's/^#   \([A-Z]*=\)/  \1/p' $(firstword $(MAKEFILE_LIST))
+	@sed -n 's/^#   \([A-Z_]*=\)/  \1/p' $(firstword $(MAKEFILE_LIST))
 
 $(ready): pyproject.toml constraints.txt scripts/setup.sh
 	@sh scripts/setup.sh $(call quoted,$(VENV)) $(call quoted,$(PYTHON))
@@ -100,6 +101,9 @@ loadtest: $(ready) ## load on the running server with Locust, judged by limits
 perf: $(ready) ## where a request's time goes, by NVIDIA's perf_analyzer over both protocols
 	+@$(served)
 	@$(python) -m loadtest.perf $(options) $(OPTIONS)
+
+quality: $(ready) ## the product beside its neighbours on the data sets of QUALITY_DATA, in build/reports/quality
+	@$(python) -m quality $(if $(value QUALITY_DATA),--data $(call quoted,$(value QUALITY_DATA))) $(options) $(OPTIONS)
 
 test: lint ## lint, type check and all tests
 	@$(python) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)

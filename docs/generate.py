@@ -38,6 +38,7 @@ COMMANDS = {
     "python -m loadtest.perf": "loadtest.perf.__main__",
     "python -m loadtest.bench": "loadtest.bench.__main__",
     "python -m loadtest.large": "loadtest.large.__main__",
+    "python -m quality": "quality.__main__",
     "python -m settings": "settings.__main__",
     "tag": "product_tagger_client.command",
 }
@@ -127,7 +128,7 @@ def make_targets(makefile: str) -> dict[str, str]:
 
 def make_variables(makefile: str) -> dict[str, str]:
     """Variable with an example → what the Makefile's head says of it."""
-    return dict(re.findall(r"^#   ([A-Z]+=(?:[\"'][^\"']*[\"']|\S*)) +(.*)$", makefile, re.MULTILINE))
+    return dict(re.findall(r"^#   ([A-Z_]+=(?:[\"'][^\"']*[\"']|\S*)) +(.*)$", makefile, re.MULTILINE))
 
 
 def _settings_table(section: Section, prefix: str) -> Iterator[str]:

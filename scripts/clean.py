@@ -17,7 +17,7 @@ from steps import ProductTaggerError, run_command
 MADE = frozenset(
     {
         "base", "catalog", "catalog-rejects.jsonl", "checkpoint", "demo", "demo-catalogue", "demo.yaml", "engines",
-        "onnx", "releases", "reports", "serving", "training",
+        "onnx", "quality", "releases", "reports", "serving", "training",
     }
 )  # fmt: skip
 """What the stages leave at the top of a build directory."""

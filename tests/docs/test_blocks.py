@@ -19,8 +19,8 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(make_targets(MAKEFILE))
 VARIABLES = {variable.split("=")[0] for variable in make_variables(MAKEFILE)}
 
-MEASURING = {"bench": "bench", "loadtest": "locust", "perf": "perf"}
-"""Targets that take OPTIONS → the part of loadtest/ that they start."""
+MEASURING = {"bench": "loadtest.bench", "loadtest": "loadtest.locust", "perf": "loadtest.perf", "quality": "quality"}
+"""Targets that take OPTIONS → the module that they start."""
 
 
 def test_a_comment_before_a_block_says_why_it_is_not_run() -> None:
@@ -90,4 +90,4 @@ def check_make(words: list[str], place: str) -> None:
         if variable == "SET":
             load_settings(ROOT / "tagger.yaml", split_pairs(value))
         if variable == "OPTIONS" and "TARGET=gpu" not in words:
-            check(["python", "-m", f"loadtest.{MEASURING[words[0]]}", *shlex.split(value)], place)
+            check(["python", "-m", MEASURING[words[0]], *shlex.split(value)], place)
