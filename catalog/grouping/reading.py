@@ -6,6 +6,7 @@ import re
 import unicodedata
 import zlib
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -36,6 +37,8 @@ _TOKEN = re.compile(
     rf"[{_DENSE}]+|[a-z0-9]+(?:[-./+*×][a-z0-9]+)*(?!{_LETTER})|{_LETTER}+|[,;|/()\[\]{{}}<>:、。【】《》「」]|\s[-–—]+\s"
 )
 """A word or a code such as XR-204, or a mark that ends what stands before it."""
+_STROKES = re.compile("[-–—]+")
+_ENDS = " -–—"
 _APOSTROPHE = re.compile("['’‘`´]")
 _CODE_JOINT = re.compile(r"[-./+*×]")
 _PART_OF_CODE = "0x"
@@ -72,6 +75,8 @@ _HAN_COLOUR_ALONE = re.compile(rf"[\u3400-\u9fff]{{0,2}}(?:[{_BASES}粉金银]|�
 _COLOUR, _SHY, _SHADE, _FOOD, _VESSEL = 1, 2, 4, 8, 16
 _SIZE, _BEFORE_SIZE, _UNIT, _BEFORE_NUMBER, _NUMBER = 32, 64, 128, 256, 512
 _STOP, _MARK, _HAN_WORD, _NUMBER_WORD, _SHY_SIZE = 1024, 2048, 4096, 8192, 16384
+_WHOLE = 32768
+"""A whole number that stands alone."""
 _COLOURED = _COLOUR | _SHY | _HAN_WORD
 _VARIANT = _SIZE | _BEFORE_SIZE | _UNIT | _BEFORE_NUMBER | _NUMBER | _NUMBER_WORD | _SHY_SIZE
 
@@ -148,18 +153,25 @@ class Word(NamedTuple):
 class KnownWords(dict[str, tuple[Word, ...]]):
     """What stands between two spaces → its words, worked out once: the same come again and again."""
 
-    def __missing__(self, token: str) -> tuple[Word, ...]:
+    def __missing__(self, piece: str) -> tuple[Word, ...]:
         """Works out a new one; forgets all when there are too many."""
-        texts = _CODE_JOINT.split(token) if token[0].isalnum() and token.isascii() else [token]
-        if len(texts) > 1 and _DIGIT.search(token):
-            # Of a model, size or count such as XR-204B or 30x40 its longer words are left.
-            texts = [text if text.isalpha() and len(text) > 3 else _PART_OF_CODE for text in texts]
-        words = tuple(Word(text, _class_of(text), _numbers(text)) for text in texts)
-        if len(token) <= _LONGEST_KNOWN:
+        # Strokes between two spaces are a mark.
+        found = [" - "] if _STROKES.fullmatch(piece) else _TOKEN.findall(piece)
+        words = tuple(word for token in found for word in _words_of(token))
+        if len(piece) <= _LONGEST_KNOWN:
             if len(self) >= _MOST_KNOWN:
                 self.clear()
-            self[token] = words
+            self[piece] = words
         return words
+
+
+def _words_of(token: str) -> Iterator[Word]:
+    texts = _CODE_JOINT.split(token) if token[0].isalnum() and token.isascii() else [token]
+    if len(texts) > 1 and _DIGIT.search(token):
+        # Of a model, size or count such as XR-204B or 30x40 its longer words are left.
+        texts = [text if text.isalpha() and len(text) > 3 else _PART_OF_CODE for text in texts]
+    for text in texts:
+        yield Word(text, _class_of(text), _numbers(text))
 
 
 def read_title(title: str, known: KnownWords) -> tuple[list[int], int, list[str]]:
@@ -174,7 +186,7 @@ def read_title(title: str, known: KnownWords) -> tuple[list[int], int, list[str]
         for the colours taken out, 0 where there was none; and the whole numbers that stand alone. A title of variant
         words alone is read whole.
     """
-    text = unicodedata.normalize("NFKC", title[:MAX_CHARACTERS]).casefold()[:MAX_CHARACTERS]
+    text = unicodedata.normalize("NFKC", title[:MAX_CHARACTERS]).casefold()[:MAX_CHARACTERS].strip(_ENDS)
     if not text.isascii() or "'" in text or "`" in text:
         text = _APOSTROPHE.sub("", text)
     plain, colours, integers = text, list[str](), list[str]()
@@ -185,14 +197,14 @@ def read_title(title: str, known: KnownWords) -> tuple[list[int], int, list[str]
             text = _HAN_COLOUR.sub(" ", text)
         text = _HAN_SIZE.sub(" ", _HAN_NUMBER.sub(" ", text))
     words: list[Word] = []
-    for token in _TOKEN.findall(text):
-        words += known[token]
+    for piece in text.split():
+        words += known[piece]
     left, more = _read_words(words)
     if not left:
         whole = [number for token in _TOKEN.findall(plain) for number in _numbers(token)]
         return whole[:MAX_WORDS], 0, []
     colours += more
-    integers = integers or [word.text for word in words if word.found & _NUMBER and _INTEGER.fullmatch(word.text)]
+    integers = integers or [word.text for word in words if word.found & _WHOLE]
     return left[:MAX_WORDS], zlib.crc32("".join(colours).encode()) | 1 if colours else 0, integers
 
 
@@ -254,7 +266,10 @@ def _class_of(word: str) -> int:
     if word == _PART_OF_CODE:
         return _NUMBER
     if word.isascii():
-        return 0 if word.isalpha() else (_NUMBER if word[0].isalnum() else _MARK)
+        if word.isalpha():
+            return 0
+        whole = _WHOLE if _INTEGER.fullmatch(word) else 0
+        return _NUMBER | whole if word[0].isalnum() else _MARK
     if "\u3400" <= word[0] <= "\u9fff":
         return _HAN_WORD
     if word.isalpha():

@@ -64,7 +64,10 @@ def product_from_row(
 
 
 def _text(row: Mapping[str, Any], field: str, is_missing: Callable[[str], bool], notes: Notes) -> str:
-    text = to_text(row.get(field), field, notes)
+    value = row.get(field)
+    if value is None:
+        return ""
+    text = to_text(value, field, notes)
     stripped = text.strip()
     if stripped and is_missing(stripped):
         notes.add(Note.MISSING, field, stripped)

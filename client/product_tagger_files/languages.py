@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+_BETWEEN = re.compile(r"[\s()_,-]+")
 _CODE = re.compile(r"([a-z]{2,3})(?:[-_][a-z0-9]{1,8}){0,6}(?:[.@].{0,20})?")
 
 _ALIASES = {
@@ -49,8 +50,10 @@ def normalize_language(written: str | None) -> str | None:
         The language in its shortest code, without script and region: `zh`, `de`. None where nothing can be read, so
         that the language is told by the text.
     """
-    word = " ".join(unicodedata.normalize("NFKC", written or "")[:60].casefold().split())
-    name = re.sub(r"[\s()_,-]+", " ", word).strip()
+    if not written:
+        return None
+    word = " ".join(unicodedata.normalize("NFKC", written)[:60].casefold().split())
+    name = _BETWEEN.sub(" ", word).strip()
     if name in _ALIASES:
         return _ALIASES[name]
     code = _CODE.fullmatch(word)

@@ -133,7 +133,6 @@ def read_products(
                 notes.continuations += cells.rows
                 yield row, cells
             else:
-                cells = {field: cells[field] for field in fields if field in cells}
                 yield row, _product(row, path, cells, f"{stem}:{row.line}", not text_only, notes)
 
 
@@ -163,7 +162,10 @@ def _export_cells(
     if isinstance(shop, LooksAhead):
         with open_table(path, options.encoding) as again:
             shop.look_ahead(row.values for row in again.rows(None) if row.values is not None)
-    yield from shop_cells(table.rows(None), shop, columns)
+    for row, cells in shop_cells(table.rows(None), shop, columns):
+        if not isinstance(cells, Continuation):
+            cells = {field: cells[field] for field in fields if field in cells}
+        yield row, cells
 
 
 def _product(
