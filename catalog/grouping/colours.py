@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog.grouping.arrays import contains, mixed
-from catalog.grouping.reading import BEFORE_COLOUR, CHARACTERS_BELOW, Titles
+from catalog.grouping.reading import BESIDE_COLOUR, CHARACTERS_BELOW, Titles
 from catalog.grouping.words import HAN_BARE_COLOURS
 
 MIN_COLOURS = 2
@@ -24,11 +24,16 @@ MIN_HITS = 2
 """Products that a word must be learnt by."""
 MIN_HIT_SHARE = 0.25
 """... and their share of all products with this word."""
+MANY_COLOURS = 3
+"""Colours that a product must come in for a word to be learnt that no other product has. What has the word must come in
+several titles itself (sizes)."""
 MOST_BESIDE = 0.2
 """Largest share of products with this word that have a known colour beside it."""
-MIN_SHADE_HITS = 5
+ONE_COLOUR = 0.8
+"""Words beside a colour belong to it if it is one and the same in such a share of their products: `aqua marine`, `lunar
+white`. A product line comes in several colours."""
 MIN_SHADE_SHARE = 0.5
-"""The same for words that stand before a colour: most of those are names of product lines, not shades."""
+"""The share of their products that must be known without them, and stand beside a colour at all."""
 
 _LONGEST = 40
 _CHUNK = 50_000
@@ -45,6 +50,7 @@ class _Lengths(NamedTuple):
 
 _USUAL = _Lengths(range(1, 3), range(2, 5))
 _SINGLE = _Lengths(range(0), range(1, 2))
+_SHADE = _Lengths(range(1, 3), range(1, 4))
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,9 @@ class _Fillers:
     products: NDArray[np.int64]
     names: NDArray[np.uint64]
     rests: NDArray[np.uint64]
+
+    def columns(self) -> tuple[NDArray[Any], ...]:
+        return self.products, self.names, self.rests
 
     def __getitem__(self, chosen: NDArray[np.bool_]) -> _Fillers:
         return _Fillers(self.products[chosen], self.names[chosen], self.rests[chosen])
@@ -84,6 +93,7 @@ class Learning:
         self._titles, self._numbers, self._first = titles, numbers, first
         self._order = np.argsort(first, kind="stable")
         self.keys = keys
+        self._titles_of = np.bincount(products, minlength=len(keys))
         self._coloured = np.zeros(len(keys), dtype=bool)
         rows = np.flatnonzero(titles.colours)
         self._coloured[products[rows]] = True
@@ -95,9 +105,10 @@ class Learning:
         Returns:
             How many products lost a word.
         """
-        names, counts = self._hits(self._fillers(~self._coloured), MIN_HITS)
+        names, counts = self._hits(self._fillers(~self._coloured), 1)
         if not len(names):
             return 0
+        alone = self._alone(self._fillers(~self._coloured), names)
         totals, beside = np.zeros(len(names), dtype=np.int64), np.zeros(len(names), dtype=np.int64)
         for found in self._fillers(np.ones(len(self.keys), dtype=bool)):
             known = found[contains(names, found.names)]
@@ -105,6 +116,7 @@ class Learning:
             totals += np.bincount(places, minlength=len(names))
             beside += np.bincount(places[self._coloured[known.products]], minlength=len(names))
         learnt = (counts >= MIN_HIT_SHARE * totals) & (beside <= MOST_BESIDE * totals)
+        learnt &= (counts >= MIN_HITS) | (alone & (totals == 1))
         return self._take_out(self._fillers(~self._coloured), names[learnt], counts[learnt])
 
     def take_bare_colours(self) -> int:
@@ -121,22 +133,50 @@ class Learning:
         return changed
 
     def learn_shades(self) -> int:
-        """Does the same with words that stand before a colour, as `desert` does in desert sage."""
-        names, counts = self._hits(self._shades(), MIN_SHADE_HITS)
+        """Does the same with words that stand beside a colour, as `desert` does in desert sage."""
+        names, counts = self._hits(self._shades(), 1)
         if not len(names):
             return 0
-        totals = np.zeros(len(names), dtype=np.int64)
+        alone = self._alone(self._shades(), names)
+        colours = self._only_colours()
+        totals, elsewhere = np.zeros(len(names), dtype=np.int64), np.zeros(len(names), dtype=np.int64)
+        pairs: list[NDArray[np.uint64]] = []
         for found in self._shades():
-            places = np.searchsorted(names, found.names[contains(names, found.names)])
+            known = found[contains(names, found.names)]
+            places = np.searchsorted(names, known.names)
             totals += np.bincount(places, minlength=len(names))
-        learnt = counts >= MIN_SHADE_SHARE * totals
+            pairs.append(np.stack((places.astype(np.uint64), colours[known.products]), axis=1))
+        for found in self._fillers(~self._coloured):
+            known = found[contains(names, found.names)]
+            elsewhere += np.bincount(np.searchsorted(names, known.names), minlength=len(names))
+        found_pairs, often = np.unique(np.concatenate(pairs), axis=0, return_counts=True)
+        most = np.zeros(len(names), dtype=np.int64)
+        of_one = found_pairs[:, 1] != 0
+        np.maximum.at(most, found_pairs[of_one, 0].astype(np.int64), often[of_one])
+        one = (most >= ONE_COLOUR * totals) & (totals >= MIN_SHADE_SHARE * (totals + elsewhere))
+        learnt = (counts >= MIN_SHADE_SHARE * totals) & one
+        learnt &= (counts >= MIN_HITS) | (alone & (totals + elsewhere == 1))
         return self._take_out(self._shades(), names[learnt], counts[learnt])
 
-    def _targets(self) -> NDArray[np.uint64]:
-        """The keys of products that come in several colours, ascending."""
+    def _alone(self, fillers: Iterable[_Fillers], names: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """[K]: whether one product is enough: it has several titles, and MANY_COLOURS without the name."""
+        many = self._targets(MANY_COLOURS)
+        found = [f.names[contains(many, f.rests) & (self._titles_of[f.products] > 1)] for f in fillers]
+        return contains(np.unique(np.concatenate(found)), names)
+
+    def _only_colours(self) -> NDArray[np.uint64]:
+        """[P]: the colour of a product that comes in one; 0 for others."""
+        pairs = np.unique(np.stack((self._owners.astype(np.uint64), self._colours), axis=1), axis=0)
+        owners, first, counts = np.unique(pairs[:, 0], return_index=True, return_counts=True)
+        colours = np.zeros(len(self.keys), dtype=np.uint64)
+        colours[owners[counts == 1].astype(np.int64)] = pairs[first[counts == 1], 1]
+        return colours
+
+    def _targets(self, least: int = MIN_COLOURS) -> NDArray[np.uint64]:
+        """The keys of products that come in so many colours, ascending."""
         pairs = np.unique(self.keys[self._owners] + mixed(self._colours), return_index=True)[1]
         keys, counts = np.unique(self.keys[self._owners[pairs]], return_counts=True)
-        several: NDArray[np.uint64] = keys[counts >= MIN_COLOURS]
+        several: NDArray[np.uint64] = keys[counts >= least]
         return several
 
     def _hits(self, fillers: Iterable[_Fillers], least: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
@@ -165,18 +205,36 @@ class Learning:
         return changed
 
     def _shades(self) -> Iterator[_Fillers]:
-        """The words of each product that stand directly before a colour."""
-        places = np.flatnonzero(self._titles.words & np.uint32(BEFORE_COLOUR))
-        rows = np.searchsorted(self._titles.starts, places, side="right") - 1
+        """The words of each product that stand directly before or behind a colour."""
+        beside = np.flatnonzero(self._titles.words & np.uint32(BESIDE_COLOUR))
+        rows = np.searchsorted(self._titles.starts, beside, side="right") - 1
         products = np.searchsorted(self._first[self._order], rows)
         products = np.minimum(products, len(self._first) - 1)
         owners = self._order[products]
         usable = (self._first[owners] == rows) & self._coloured[owners]
-        usable &= self._titles.starts[rows + 1] - self._titles.starts[rows] > 1
-        usable &= (self._titles.words[places] & ~np.uint32(BEFORE_COLOUR)) >= CHARACTERS_BELOW
-        owners, names = owners[usable], self._numbers[places[usable]]
+        beside, owners, rows = beside[usable], owners[usable], rows[usable]
+        starts, ends = self._titles.starts[rows], self._titles.starts[rows + 1]
+        for length, back in ((1, 0), (2, 1), (2, 0), (3, 2), (3, 0)):
+            at = beside - back
+            fits = (at >= starts) & (at + length <= ends) & (ends - starts > length)
+            at, whose = at[fits], owners[fits]
+            dense = self._is_character(at)
+            fits = dense == self._is_character(at + length - 1)
+            fits &= np.where(dense, length in _SHADE.characters, length in _SHADE.words)
+            yield self._filler(at[fits], whose[fits], length)
+
+    def _is_character(self, places: NDArray[np.int64]) -> NDArray[np.bool_]:
+        found: NDArray[np.bool_] = (self._titles.words[places] & ~np.uint32(BESIDE_COLOUR)) < CHARACTERS_BELOW
+        return found
+
+    def _filler(self, places: NDArray[np.int64], owners: NDArray[np.int64], length: int) -> _Fillers:
+        """So many words from each place on."""
+        names, sums = np.zeros(len(places), dtype=np.uint64), np.zeros(len(places), dtype=np.uint64)
         with np.errstate(over="ignore"):
-            yield _Fillers(owners, names, self.keys[owners] - names)
+            for step in range(length):
+                names = mixed(names + self._numbers[places + step])
+                sums += self._numbers[places + step]
+            return _Fillers(owners, names, self.keys[owners] - sums)
 
     def _fillers(self, chosen: NDArray[np.bool_], lengths: _Lengths = _USUAL) -> Iterator[_Fillers]:
         """The neighbouring words of each chosen product, the shortest first."""
@@ -192,18 +250,10 @@ class Learning:
         offsets = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
         places = starts[owners] + offsets
         left = counts[owners] - offsets
-        dense = (self._titles.words[places] & ~np.uint32(BEFORE_COLOUR)) < CHARACTERS_BELOW
-        found: list[tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.uint64]]] = []
+        dense = self._is_character(places)
+        found: list[_Fillers] = []
         for length in sorted({*lengths.words, *lengths.characters}):
             usable = (left >= length) & (counts[owners] > length)
             usable &= np.where(dense, length in lengths.characters, length in lengths.words)
-            at, whose = places[usable], chosen[owners[usable]]
-            names = np.zeros(len(at), dtype=np.uint64)
-            sums = np.zeros(len(at), dtype=np.uint64)
-            with np.errstate(over="ignore"):
-                for step in range(length):
-                    names = mixed(names + self._numbers[at + step])
-                    sums += self._numbers[at + step]
-                found.append((whose, names, self.keys[whose] - sums))
-        owned, names, rests = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        return _Fillers(owned, names, rests)
+            found.append(self._filler(places[usable], chosen[owners[usable]], length))
+        return _Fillers(*(np.concatenate(parts) for parts in zip(*map(_Fillers.columns, found), strict=True)))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.grouping.arrays import mixed
-from catalog.grouping.reading import BEFORE_COLOUR, CHARACTERS_BELOW, Titles
+from catalog.grouping.reading import BESIDE_COLOUR, CHARACTERS_BELOW, Titles
 
 BANDS = 8
 BAND_ROWS = 4
@@ -119,7 +119,7 @@ def _same(titles: Titles, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
         sides = []
         for rows in (chunk[:, 0], chunk[:, 1]):
             places, counts = _places(titles, rows)
-            words = (titles.words[places] & ~np.uint32(BEFORE_COLOUR)).astype(np.uint64)
+            words = (titles.words[places] & ~np.uint32(BESIDE_COLOUR)).astype(np.uint64)
             sides.append(np.unique((np.repeat(np.arange(len(rows), dtype=np.uint64), counts) << np.uint64(32)) | words))
         both = np.sort(np.concatenate(sides), kind="stable")
         common = both[1:][both[1:] == both[:-1]]
@@ -153,6 +153,6 @@ def _roots(parents: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.in
 
 def _in_characters(titles: Titles, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
     """[R]: whether each title, which must have words, is in a script without spaces: by the middle of its words."""
-    middle = titles.words[(titles.starts[rows] + titles.starts[rows + 1]) // 2] & ~np.uint32(BEFORE_COLOUR)
+    middle = titles.words[(titles.starts[rows] + titles.starts[rows + 1]) // 2] & ~np.uint32(BESIDE_COLOUR)
     characters: NDArray[np.bool_] = middle < CHARACTERS_BELOW
     return characters

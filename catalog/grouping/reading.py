@@ -19,8 +19,8 @@ MAX_CHARACTERS = 400
 MAX_WORDS = 96
 """Of a title that is longer only the beginning is compared."""
 
-BEFORE_COLOUR = 1 << 31
-"""Set in the number of a word that stands directly before a colour."""
+BESIDE_COLOUR = 1 << 31
+"""Set in the number of a word or character that stands directly before or behind a colour."""
 CHARACTERS_BELOW = 1 << 21
 """Smaller numbers are characters of a script without spaces; larger ones are hashes of words."""
 _HASH_BIT = 1 << 30
@@ -75,8 +75,9 @@ _HAN_COLOUR_ALONE = re.compile(rf"[\u3400-\u9fff]{{0,2}}(?:[{_BASES}粉金银]|�
 _COLOUR, _SHY, _SHADE, _FOOD, _VESSEL = 1, 2, 4, 8, 16
 _SIZE, _BEFORE_SIZE, _UNIT, _BEFORE_NUMBER, _NUMBER = 32, 64, 128, 256, 512
 _STOP, _MARK, _HAN_WORD, _NUMBER_WORD, _SHY_SIZE = 1024, 2048, 4096, 8192, 16384
-_WHOLE = 32768
-"""A whole number that stands alone."""
+_WHOLE, _TAKEN = 32768, 65536
+"""A whole number that stands alone; the place of a Chinese colour."""
+_COLOUR_PLACE = "\x01"
 _COLOURED = _COLOUR | _SHY | _HAN_WORD
 _VARIANT = _SIZE | _BEFORE_SIZE | _UNIT | _BEFORE_NUMBER | _NUMBER | _NUMBER_WORD | _SHY_SIZE
 
@@ -155,14 +156,28 @@ class KnownWords(dict[str, tuple[Word, ...]]):
 
     def __missing__(self, piece: str) -> tuple[Word, ...]:
         """Works out a new one; forgets all when there are too many."""
+        if piece == _COLOUR_PLACE:
+            return (Word(piece, _TAKEN, ()),)
         # Strokes between two spaces are a mark.
-        found = [" - "] if _STROKES.fullmatch(piece) else _TOKEN.findall(piece)
-        words = tuple(word for token in found for word in _words_of(token))
+        words = tuple(_words_of(" - ")) if _STROKES.fullmatch(piece) else _words_of_piece(piece)
         if len(piece) <= _LONGEST_KNOWN:
             if len(self) >= _MOST_KNOWN:
                 self.clear()
             self[piece] = words
         return words
+
+
+def _words_of_piece(piece: str) -> tuple[Word, ...]:
+    words: list[Word] = []
+    end = -1
+    for match in _TOKEN.finditer(piece):
+        for word in _words_of(match.group()):
+            if word.found & _HAN_WORD and match.start() == end and not words[-1].found & (_NUMBER | _MARK):
+                # Right behind a Latin word no colour stands alone: ins风竹青.
+                word = word._replace(found=word.found & ~_HAN_WORD)
+            words.append(word)
+        end = match.end()
+    return tuple(words)
 
 
 def _words_of(token: str) -> Iterator[Word]:
@@ -194,7 +209,7 @@ def read_title(title: str, known: KnownWords) -> tuple[list[int], int, list[str]
         integers = _INTEGER.findall(text)
         colours = _HAN_COLOUR.findall(text)
         if colours:
-            text = _HAN_COLOUR.sub(" ", text)
+            text = _HAN_COLOUR.sub(f" {_COLOUR_PLACE} ", text)
         text = _HAN_SIZE.sub(" ", _HAN_NUMBER.sub(" ", text))
     words: list[Word] = []
     for piece in text.split():
@@ -214,15 +229,19 @@ def _read_words(words: list[Word]) -> tuple[list[int], list[str]]:
     colours = _colours(words, classes) if any(found & _COLOURED for found in classes) else None
     left: list[int] = []
     taken: list[str] = []
-    after_number = False
+    after_number = after_colour = False
     last = len(words) - 1
     for index, found in enumerate(classes):
         if found:
-            if colours is not None and colours[index]:
-                taken.append(words[index].text)
+            if found & _TAKEN or (colours is not None and colours[index]):
+                if not found & _TAKEN:
+                    taken.append(words[index].text)
+                if left and index and words[index - 1].numbers[-1:] == (left[-1],):
+                    left[-1] |= BESIDE_COLOUR
+                after_colour = True
                 continue
             if found & _MARK:
-                after_number = False
+                after_number = after_colour = False
                 continue
             if found & _VARIANT:
                 following = classes[index + 1] if index < last else 0
@@ -235,16 +254,20 @@ def _read_words(words: list[Word]) -> tuple[list[int], list[str]]:
                     or (found & _BEFORE_SIZE and following & _SIZE)
                     or (found & _BEFORE_NUMBER and _number_follows(words, classes, index + 1))
                 ):
-                    after_number = after_number or number
+                    after_number, after_colour = after_number or number, False
                     continue
             after_number = False
             if found & _STOP:
+                after_colour = False
                 continue
         else:
             after_number = False
-        left += words[index].numbers
-        if colours is not None and index < last and colours[index + 1]:
-            left[-1] |= BEFORE_COLOUR
+        if after_colour and words[index].numbers:
+            left.append(words[index].numbers[0] | BESIDE_COLOUR)
+            left += words[index].numbers[1:]
+        else:
+            left += words[index].numbers
+        after_colour = False
     return left, taken
 
 
@@ -253,7 +276,7 @@ def _alone(classes: list[int], colours: list[bool] | None, index: int) -> bool:
     last = len(classes) - 1
 
     def is_free(beside: int) -> bool:
-        return classes[beside] & (_MARK | _NUMBER) > 0 or (colours is not None and colours[beside])
+        return classes[beside] & (_MARK | _NUMBER | _TAKEN) > 0 or (colours is not None and colours[beside])
 
     if last < 1 or (index < last and not is_free(index + 1)):
         return False
@@ -300,8 +323,8 @@ def _colours(words: list[Word], classes: list[int]) -> list[bool]:
         elif own & (_SHADE | _SHY) and index < last and found[index + 1]:
             found[index] = True  # dark green, chocolate brown
         elif own & _SHY:
-            opens = index == 0 or classes[index - 1] & _MARK
-            closes = following & (_MARK | _SIZE | _NUMBER)
+            opens = index == 0 or classes[index - 1] & (_MARK | _TAKEN)
+            closes = following & (_MARK | _SIZE | _NUMBER | _TAKEN)
             if opens and closes:
                 found[index] = last > 0
             elif (closes or at_edge[index]) and not own & _FOOD:
@@ -319,7 +342,7 @@ def _at_edge(classes: list[int]) -> list[bool]:
     at_edge = [False] * len(classes)
     for order in (range(len(classes)), range(len(classes) - 1, -1, -1)):
         for index in order:
-            if not classes[index] & (_COLOUR | _SHY | _SHADE | _VARIANT | _MARK | _STOP):
+            if not classes[index] & (_COLOUR | _SHY | _SHADE | _VARIANT | _MARK | _STOP | _TAKEN):
                 break
             at_edge[index] = True
     return at_edge

@@ -21,7 +21,7 @@ from catalog.grouping.arrays import first_rows, mixed, sums
 from catalog.grouping.colours import Learning
 from catalog.grouping.counting import counted_titles
 from catalog.grouping.near_duplicates import near_duplicates
-from catalog.grouping.reading import BEFORE_COLOUR, NO_INTEGER, TitleReader, Titles
+from catalog.grouping.reading import BESIDE_COLOUR, NO_INTEGER, TitleReader, Titles
 
 _MAX_ROUNDS = 4
 
@@ -42,7 +42,7 @@ def title_groups(titles: Titles) -> NDArray[np.int64]:
     """
     if not len(titles):
         return np.zeros(0, dtype=np.int64)
-    numbers = mixed((titles.words & ~np.uint32(BEFORE_COLOUR)).astype(np.uint64))
+    numbers = mixed((titles.words & ~np.uint32(BESIDE_COLOUR)).astype(np.uint64))
     keys, first, products = np.unique(sums(numbers, titles.starts), return_index=True, return_inverse=True)
     learning = Learning(titles, numbers, first, keys, products)
     for _ in range(_MAX_ROUNDS):

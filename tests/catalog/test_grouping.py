@@ -109,6 +109,35 @@ def test_a_brand_beside_colours_is_no_colour() -> None:
     assert len(set(groups_of(*rows))) == 8
 
 
+def test_a_word_that_goes_with_one_colour_only_is_part_of_its_name() -> None:
+    products = ("Padded Vest for Running", "Ribbed Kaftan", "Foldable Monitor Arm")
+    rows = [
+        f"{product} {colour}" for product in products for colour in ("Red", "Blue", "Zorblex White", "Aqua Quintle")
+    ]
+    assert groups_of(*rows) == [0] * 4 + [4] * 4 + [8] * 4
+
+
+def test_characters_that_go_with_one_colour_only_are_part_of_its_name() -> None:
+    products = ("冰丝阔腿裤学生", "棉麻吊带裙", "搪瓷收纳篮ins风")
+    rows = [
+        f"{product}{colour} 90cm" for product in products for colour in ("黑色", "红色", "砂砾白", "竹青", "珠贝色")
+    ]
+    assert groups_of(*rows) == [0] * 5 + [5] * 5 + [10] * 5
+
+
+def test_a_product_line_that_comes_in_several_colours_is_no_colour() -> None:
+    things = ("Shoes", "Cap", "Shirt")
+    rows = [f"{line}{colour} {thing}" for thing in things for line in ("", "Kestrel ") for colour in ("Red", "Blue")]
+    assert len(set(groups_of(*rows))) == 6
+
+
+def test_a_colour_of_one_product_is_learnt_where_the_product_comes_in_sizes_and_many_colours() -> None:
+    colours = ("Red", "Blue", "Green", "Zorblex", "Quintle Brown")
+    rows = [f"Oversized Skirt for Ladies {colour} {size}" for colour in colours for size in ("S", "M")]
+    assert set(groups_of(*rows)) == {0}
+    assert len(set(groups_of("Skirt Red", "Skirt Blue", "Skirt Green", "Skirt Deluxe"))) == 2
+
+
 def test_long_titles_that_differ_in_a_word_are_near_duplicates() -> None:
     words = [f"word{letter}" for letter in "abcdefghijklmnop"]
     long, other = " ".join(words), " ".join([*words[:-1], "wordz"])
