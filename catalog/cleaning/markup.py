@@ -37,6 +37,24 @@ _WORDS = (
 _TAG = re.compile(
     rf"<(?!{_WORDS})[/!?]?[A-Za-z\[](?:[^<>\"']*(?:\"[^\"<]*\"[^<>\"']*|'[^'<]*'[^<>\"']*)*>|[^<>]*>)", re.I | re.A
 )
+_CLOSED = re.compile(r"</\s*(\w+)", re.A)
+_ELEMENTS = frozenset({
+    "a", "abbr", "acronym", "address", "applet", "area", "article", "aside", "audio", "b", "base", "basefont",
+    "bdi", "bdo", "bgsound", "big", "blink", "blockquote", "body", "br", "button", "canvas", "caption", "center",
+    "cite", "clippath", "code", "col", "colgroup", "content", "data", "datalist", "dd", "defs", "del", "desc",
+    "details", "dfn", "dialog", "dir", "div", "dl", "dt", "ellipse", "em", "embed", "fieldset", "figcaption",
+    "figure", "font", "footer", "foreignobject", "form", "frame", "frameset", "g", "h1", "h2", "h3", "h4", "h5",
+    "h6", "head", "header", "hgroup", "hr", "html", "i", "iframe", "image", "img", "input", "ins", "kbd", "keygen",
+    "label", "layer", "legend", "li", "line", "lineargradient", "link", "listing", "main", "map", "mark", "marquee",
+    "mask", "math", "menu", "menuitem", "meta", "meter", "multicol", "nav", "nobr", "noembed", "noframes",
+    "noscript", "object", "ol", "optgroup", "option", "output", "p", "param", "path", "pattern", "picture",
+    "plaintext", "polygon", "polyline", "portal", "pre", "progress", "q", "radialgradient", "rb", "rect", "rp",
+    "rt", "rtc", "ruby", "s", "samp", "script", "search", "section", "select", "shadow", "slot", "small", "source",
+    "spacer", "span", "stop", "strike", "strong", "style", "sub", "summary", "sup", "svg", "symbol", "table",
+    "tbody", "td", "template", "text", "textarea", "tfoot", "th", "thead", "time", "title", "tr", "track", "tspan",
+    "tt", "u", "ul", "use", "var", "video", "wbr", "xmp",
+})  # fmt: skip
+"""Of HTML and of drawings, in lower case."""
 # Where a text was cut within a tag.
 _OPEN_TAG = re.compile(r"<[A-Za-z][\w:.\-]*\s+[\w:.@\-]+\s*=[^<>]*", re.A)
 
@@ -62,9 +80,17 @@ def _without_tags(text: str, cut: bool) -> str:
     """An attribute that holds a tag loses only that; the rest goes with the next pass."""
     if "<" not in text:
         return text
-    text = _TAG.sub(" ", _without_hidden(text, cut))
+    text = _without_hidden(text, cut)
+    closed = {name.lower() for name in _CLOSED.findall(text)}
+    text = _TAG.sub(lambda tag: tag.group() if _is_name(tag.group(), closed) else " ", text)
     last = text.rfind("<")
     return text[:last] if last >= 0 and _OPEN_TAG.fullmatch(text, last) else text
+
+
+def _is_name(tag: str, closed: set[str]) -> bool:
+    """Whether a tag is a brand in angle brackets, `<Nike> Air Max`: a capital, no element, and never closed."""
+    word = tag[1:-1]
+    return word[:1].isupper() and word.isalpha() and word.lower() not in _ELEMENTS and word.lower() not in closed
 
 
 def remove_data(text: str) -> str:
