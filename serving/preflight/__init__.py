@@ -47,7 +47,7 @@ def examine(settings: Settings) -> list[Finding]:
     else:
         checks += [
             ("ports", lambda: check_ports(settings.serving)),
-            ("shared memory", lambda: check_shared_memory(planned)),
+            ("shared memory", lambda: check_shared_memory(planned, settings.serving.max_batch_size)),
         ]
     checks.append(("disk", lambda: check_disk(files.directory)))
     return findings + run_checks(checks)

@@ -13,18 +13,27 @@ SHARED_MEMORY = Path("/dev/shm")
 MEBIBYTE = 1 << 20
 SHM_BASE = 16 * MEBIBYTE
 SHM_PER_PROCESS = 4 * MEBIBYTE
-"""A Python process begins with 1 MiB and grows to what its largest batch needs: 64 texts of 65,536 bytes are 4 MiB."""
+"""A Python process begins with 1 MiB and grows to what its largest batch needs."""
+LARGEST_TEXT = 256 << 10
+"""What a client sends of one text at most: 65,536 characters of four bytes."""
 DISK_MIN = 100 * MEBIBYTE
 """What is written is the log and small configurations; below this a busy server's log soon fills the disk."""
 
 
-def check_shared_memory(processes: Processes, folder: Path = SHARED_MEMORY) -> str:
+def check_shared_memory(processes: Processes, batch_size: int, folder: Path = SHARED_MEMORY) -> str:
     """Checks that there is room for what the server's processes pass to each other.
+
+    Args:
+        processes: How many there will be.
+        batch_size: Most texts that one of them is given at once.
+        folder: Where shared memory is.
 
     Raises:
         ServingError: Too little is free.
     """
-    needed = SHM_BASE + SHM_PER_PROCESS * processes.total
+    # Labelers get probabilities, the others texts.
+    texts = max(SHM_PER_PROCESS, batch_size * LARGEST_TEXT)
+    needed = SHM_BASE + texts * (processes.tokenizers + processes.classifiers) + SHM_PER_PROCESS * processes.labelers
     try:
         free = shutil.disk_usage(folder).free
     except OSError:
@@ -35,7 +44,7 @@ def check_shared_memory(processes: Processes, folder: Path = SHARED_MEMORY) -> s
         raise ServingError(
             f"{folder} has {free / MEBIBYTE:.0f} MiB free; {processes.total} Python processes need "
             f"{needed / MEBIBYTE:.0f} MiB. Free some, give a container more (`--shm-size=256m`), or lower "
-            "serving.instances."
+            "serving.instances or serving.max_batch_size."
         )
     return f"{free / MEBIBYTE:,.0f} MiB free in {folder} for {processes.total} Python processes"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import threading
 from collections import namedtuple
@@ -71,11 +72,21 @@ def test_an_address_of_another_machine_is_refused() -> None:
 
 
 def test_too_little_shared_memory_is_refused(tmp_path: Path) -> None:
-    check_shared_memory(Processes(1, 1, 1, 1), tmp_path)
+    check_shared_memory(Processes(1, 1, 1, 1), 64, tmp_path)
     with pytest.raises(ServingError, match=r"has \d+ MiB free; 100000002 Python processes need .*--shm-size"):
-        check_shared_memory(Processes(1, 100_000_000, 1, 1), tmp_path)
+        check_shared_memory(Processes(1, 100_000_000, 1, 1), 64, tmp_path)
     with pytest.raises(ServingError, match="is missing"):
-        check_shared_memory(Processes(1, 1, 1, 1), tmp_path / "nothing")
+        check_shared_memory(Processes(1, 1, 1, 1), 64, tmp_path / "nothing")
+
+
+def test_shared_memory_is_counted_for_a_batch_of_the_longest_texts_a_client_sends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = shutil.disk_usage(tmp_path)._replace(free=40 << 20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
+    check_shared_memory(Processes(0, 1, 1, 1), 64, tmp_path)
+    with pytest.raises(ServingError, match=r"has 40 MiB free; 3 Python processes need 52 MiB.*max_batch_size"):
+        check_shared_memory(Processes(0, 2, 1, 1), 64, tmp_path)
 
 
 def test_a_release_for_gpus_is_refused() -> None:
