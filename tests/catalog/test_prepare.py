@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,56 +18,8 @@ from catalog.prepared import SPLITS, read_split
 from catalog.readers import CatalogError
 from catalog.sources import find_source
 from catalog.taxonomy import Taxonomy, TaxonomyError
-from settings import Settings, load_settings
-from training.__main__ import main as training_main
-
-NOUNS = ("shelf", "bottle", "dress", "lamp", "charger", "shampoo", "helmet", "cookies", "sofa", "earphones")
-COLOURS = (
-    "amber",
-    "bronze",
-    "coral",
-    "denim",
-    "ebony",
-    "fuchsia",
-    "green",
-    "hazel",
-    "indigo",
-    "jade",
-    "khaki",
-    "lilac",
-)
-
-
-def row(number: int, **values: Any) -> dict[str, Any]:
-    """A product whose title shares no run of characters with that of another number."""
-    digits = [int(digit) for digit in f"{number:04d}"]
-    words = [
-        COLOURS[digits[3]] + NOUNS[digits[2]],
-        NOUNS[digits[1]] + COLOURS[digits[0]],
-        f"{number * 7919 % 99991:05d}",
-    ]
-    title = " ".join(word * 2 for word in words)
-    return {"id": f"sku-{number}", "title": title, "category": ("home", "food")[number % 2], "tags": ["wood"], **values}
-
-
-def write(path: Path, rows: Sequence[Any]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = (item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in rows)
-    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
-    return path
-
-
-def settings_for(tmp_path: Path, path: Path, *more: str) -> Settings:
-    overrides = [f"catalog.path={path}", f"build_dir={tmp_path / 'build'}", *more]
-    return load_settings(write(tmp_path / "empty.yaml", ["{}"]), [f"{item}" for item in overrides])
-
-
-def lines_of(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def ids_of(directory: Path, split: str) -> set[str]:
-    return {example.id for example in read_split(directory, split)}
+from settings import load_settings
+from tests.catalog.made_rows import lines_of, row, settings_for, write
 
 
 def test_one_file_becomes_three_parts_with_cleaned_texts_and_a_taxonomy(tmp_path: Path) -> None:
@@ -147,55 +98,6 @@ def test_too_many_rejects_stop_the_run_keep_the_rejects_and_leave_what_was_there
     write(tmp_path / "shop.jsonl", rows)
     prepare(settings, force=True)
     assert not kept.exists()
-
-
-def test_twins_share_a_part_and_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
-    rows = [row(number) for number in range(150)]
-    rows += [{**row(number, id=f"twin-{number}"), "title": row(number)["title"] + " !"} for number in range(150)]
-    path = write(tmp_path / "shop.jsonl", rows)
-    first = prepare(settings_for(tmp_path, path))
-    parts = {example.id: split for split in SPLITS for example in read_split(first.directory, split)}
-    assert all(parts[f"sku-{number}"] == parts[f"twin-{number}"] for number in range(150))
-    assert set(parts.values()) == set(SPLITS)
-    texts = {split: (first.directory / f"{split}.jsonl").read_bytes() for split in SPLITS}
-    again = prepare(settings_for(tmp_path, path), force=True)
-    assert texts == {split: (again.directory / f"{split}.jsonl").read_bytes() for split in SPLITS}
-    other = prepare(settings_for(tmp_path, path, "catalog.seed=99"))
-    assert texts["test"] != (other.directory / "test.jsonl").read_bytes()
-
-
-def test_a_stem_takes_its_own_parts_and_leaves_out_training_twins_of_test_products(tmp_path: Path) -> None:
-    write(tmp_path / "shop.train.jsonl", [row(number) for number in range(100)])
-    twin = {**row(5, id="twin"), "title": row(5)["title"].upper()}
-    write(tmp_path / "shop.test.jsonl", [*(row(number) for number in range(200, 220)), twin, row(300, category="toys")])
-    prepared = prepare(settings_for(tmp_path, tmp_path / "shop"))
-    assert ids_of(prepared.directory, "test") == {*(f"sku-{number}" for number in range(200, 220)), "twin"}
-    assert len(ids_of(prepared.directory, "validation")) == 10
-    assert "sku-5" not in ids_of(prepared.directory, "train") | ids_of(prepared.directory, "validation")
-    assert {
-        (item["file"], item["line"], item["reason"]) for item in lines_of(prepared.directory / "rejects.jsonl")
-    } == {
-        ("shop.train.jsonl", 6, "near-duplicate in another part"),
-        ("shop.test.jsonl", 22, "category without training products"),
-    }
-    assert prepared.summary["rejects"]["rows"] == 0
-
-
-def test_a_limit_draws_training_rows_shrinks_validation_and_keeps_the_test_part(tmp_path: Path) -> None:
-    rows = [row(number) for number in range(400)]
-    rows += [row(number, category="rare") for number in range(400, 404)]
-    path = write(tmp_path / "shop.jsonl", rows)
-    whole = prepare(settings_for(tmp_path, path))
-    test = ids_of(whole.directory, "test")
-    train = ids_of(whole.directory, "train")
-    few = prepare(settings_for(tmp_path, path, "catalog.limit=32"))
-    assert ids_of(few.directory, "test") == test
-    assert len(ids_of(few.directory, "train")) == 32
-    assert ids_of(few.directory, "train") < train
-    assert len(ids_of(few.directory, "validation")) == 4
-    assert few.summary["splits"]["train"]["categories"]["rare"] >= 1
-    with pytest.raises(CatalogError, match=r"catalog.limit is 2, but there are 3 categories"):
-        prepare(settings_for(tmp_path, path, "catalog.limit=2"))
 
 
 def test_a_taxonomy_file_maps_synonyms_rejects_unknown_categories_and_drops_unknown_tags(tmp_path: Path) -> None:
@@ -352,43 +254,6 @@ def test_the_built_in_catalogue_leaves_alone_what_make_demo_has_made_and_is_writ
     assert caplog.messages[-1].endswith("was not completed.")
 
 
-def test_variants_without_a_group_and_products_of_one_group_share_a_part(tmp_path: Path) -> None:
-    shirts = [
-        {"id": f"{kind}-{colour}", "title": f"{kind} Shirt, {colour}", "category": "apparel"}
-        for kind in ("Cotton", "Linen", "Silk", "Wool", "Denim", "Fleece", "Jersey", "Velvet", "Corduroy", "Flannel")
-        for colour in ("Red", "Blue", "Off White")
-    ]
-    given = [row(number, group=f"parent-{number // 4}") for number in range(80)]
-    prepared = prepare(settings_for(tmp_path, write(tmp_path / "shop.jsonl", [*shirts, *given])))
-    parts = {example.id: split for split in SPLITS for example in read_split(prepared.directory, split)}
-    by_kind: dict[str, set[str]] = {}
-    for shirt in shirts:
-        by_kind.setdefault(shirt["id"].split("-")[0], set()).add(parts[shirt["id"]])
-    assert all(len(found) == 1 for found in by_kind.values())
-    assert set().union(*by_kind.values()) == set(SPLITS)
-    assert all(len({parts[f"sku-{4 * parent + number}"] for number in range(4)}) == 1 for parent in range(20))
-    found = prepared.summary["near_duplicates"]
-    assert (found["groups"], found["products"], found["given_groups"]) == (30, 110, 20)
-
-
-def test_a_group_that_holds_a_third_of_its_category_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [row(number, category="toys") for number in range(20)]
-    rows += [
-        row(100 + number, title=f"Spinning top, {colour}", category="toys") for number, colour in enumerate(COLOURS)
-    ]
-    path = write(
-        tmp_path / "shop.jsonl",
-        [{**item, "title": item["title"].replace("denim", "navy").replace("hazel", "tan")} for item in rows],
-    )
-    sentence = "group of variants and near-duplicates holds 12 of 32 products of the category 'toys' (38%)"
-    config = write(tmp_path / "tagger.yaml", ["{}"])
-    arguments = ["--config", str(config), "--set", f"catalog.path={path}", "--set", f"build_dir={tmp_path / 'build'}"]
-    assert main(["prepare", *arguments]) == 0
-    assert sentence in capsys.readouterr().out
-    assert main(["check", *arguments, str(path)]) == 0
-    assert sentence in capsys.readouterr().out
-
-
 def test_texts_with_different_labels_are_told_and_written_to_a_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -414,30 +279,3 @@ def test_texts_with_different_labels_are_told_and_written_to_a_file(
     assert [item["tags"] for item in by_tags["products"]] == [["wood"], ["steel"]]
     assert main(["check", *arguments, str(path)]) == 0
     assert "1 texts (3 products) stand under several categories" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    "rows",
-    [
-        pytest.param([row(1, category="toys"), row(2), row(3)], id="one-product-a-category"),
-        pytest.param([row(1, title=f"Oak shelf, {colour}") for colour in ("red", "blue", "grey")], id="variants"),
-    ],
-)
-def test_too_few_products_for_every_part_are_told_before_anything_is_trained(
-    tmp_path: Path, rows: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
-) -> None:
-    rows = [{**item, "id": f"p{number}"} for number, item in enumerate(rows)]
-    path = write(tmp_path / "shop.jsonl", rows)
-    config = write(tmp_path / "tagger.yaml", ["{}"])
-    arguments = ["--config", str(config), "--set", f"catalog.path={path}", "--set", f"build_dir={tmp_path / 'build'}"]
-    assert main(["prepare", *arguments]) == 0
-    assert "warning: There are no validation and no test products: " in capsys.readouterr().err
-    assert training_main(arguments) == 1
-    assert "no product in its validation and test parts" in capsys.readouterr().err
-
-
-def test_three_products_in_each_of_many_categories_fill_every_part(tmp_path: Path) -> None:
-    rows = [row(number, category=f"shelf {number // 3}") for number in range(300)]
-    splits = prepare(settings_for(tmp_path, write(tmp_path / "shop.jsonl", rows))).summary["splits"]
-    assert [splits[split]["products"] for split in SPLITS] == [240, 30, 30]
-    assert len(splits["train"]["categories"]) == 100
