@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 
-from catalog.spelling import PATH_SEPARATOR
+from product_tagger_files.paths import PATH_SEPARATOR
 
 MOST_LABELS = 10_000
 """Only the most frequent labels are looked at."""

@@ -7,8 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-PATH_SEPARATOR = " > "
-"""Between the levels of a category path, as the readers write every notation of one."""
+from product_tagger_files.paths import PATH_SEPARATOR
 
 _IGNORED = (
     # Control characters that are no white space.

@@ -20,7 +20,8 @@ from product_tagger_files.missing import is_missing_label
 from product_tagger_files.notes import Note, Notes, shown
 from product_tagger_files.scalars import is_nothing, to_text
 
-SEPARATOR = " > "
+PATH_SEPARATOR = " > "
+"""Between the levels of a category path, as every notation of one is written."""
 MAX_CHARACTERS = 1000
 
 _ARROW = re.compile(r"\s*(?:[-=]{1,2}>|>{1,3}|[›»→⇒➔➤▸►❯⟩])\s*")
@@ -79,18 +80,18 @@ def read_category(value: Any, notes: Notes) -> str:
 def join_levels(levels: Iterable[str]) -> str:
     """Makes a path of its levels; empty ones and words for "missing" are left out."""
     tidy = (_label(level) for level in levels)
-    return SEPARATOR.join(level for level in tidy if level and not is_missing_label(level))
+    return PATH_SEPARATOR.join(level for level in tidy if level and not is_missing_label(level))
 
 
 def path_readings(category: str) -> Iterator[str]:
     """The paths that a category may mean beside itself: for a taxonomy, which knows the paths there are."""
-    if SEPARATOR in category:
+    if PATH_SEPARATOR in category:
         for comma in _commas(category):
             yield category[:comma].strip()
         return
     for slash in _SLASHES:
         if levels := _split(category, slash):
-            yield SEPARATOR.join(levels)
+            yield PATH_SEPARATOR.join(levels)
 
 
 def settle_paths(categories: Sequence[str]) -> dict[str, str]:
@@ -121,16 +122,16 @@ def settle_paths(categories: Sequence[str]) -> dict[str, str]:
 
 
 def _settle_commas(categories: Sequence[str]) -> dict[str, str]:
-    paths = [category for category in categories if SEPARATOR in category]
+    paths = [category for category in categories if PATH_SEPARATOR in category]
     plain = [category for category in categories if "," not in category and "，" not in category]
     known = set(map(_key, plain))
-    roots = {_key(category.split(SEPARATOR, 1)[0]) for category in plain}
+    roots = {_key(category.split(PATH_SEPARATOR, 1)[0]) for category in plain}
     settled: dict[str, str] = {}
     for path in paths:
         for comma in _commas(path):
             before, behind = path[:comma].strip(), path[comma + 1 :]
             root = re.split(r"[,，]| > ", behind, maxsplit=1)[0]
-            if (SEPARATOR in behind and _key(before) in known) or _key(root) in roots:
+            if (PATH_SEPARATOR in behind and _key(before) in known) or _key(root) in roots:
                 settled[path] = before
                 break
     return settled
@@ -140,27 +141,29 @@ def _settle_slashes(categories: Sequence[str], slash: str) -> dict[str, str]:
     candidates = {
         category: levels
         for category in categories
-        if SEPARATOR not in category and (levels := _split(category, slash)) is not None
+        if PATH_SEPARATOR not in category and (levels := _split(category, slash)) is not None
     }
     if not candidates:
         return {}
-    known = _known_paths(category for category in categories if SEPARATOR in category)
+    known = _known_paths(category for category in categories if PATH_SEPARATOR in category)
     settled = {category: levels for category, levels in candidates.items() if _continues(levels, known)}
     others = {category: levels for category, levels in candidates.items() if category not in settled}
     if _branches(others, categories):
         settled |= others
-    return {category: SEPARATOR.join(levels) for category, levels in settled.items()}
+    return {category: PATH_SEPARATOR.join(levels) for category, levels in settled.items()}
 
 
 def _continues(levels: Levels, known: set[str]) -> bool:
     """Whether a path stands there with arrows, or one that it lies right below."""
-    return any(_key(SEPARATOR.join(levels[:length])) in known for length in {len(levels), max(len(levels) - 1, 2)})
+    return any(_key(PATH_SEPARATOR.join(levels[:length])) in known for length in {len(levels), max(len(levels) - 1, 2)})
 
 
 def _branches(candidates: Mapping[str, Levels], categories: Sequence[str]) -> bool:
     """Whether slashes separate in a catalogue: most of its categories have them, and together they are a tree."""
     roots = Counter(_key(levels[0]) for levels in candidates.values())
-    roots.update(_key(category) for category in categories if category not in candidates and SEPARATOR not in category)
+    roots.update(
+        _key(category) for category in categories if category not in candidates and PATH_SEPARATOR not in category
+    )
     branching = sum(len(levels) > 2 or roots[_key(levels[0])] > 1 for levels in candidates.values())
     return (
         len(candidates) > 1
@@ -173,8 +176,8 @@ def _known_paths(paths: Iterable[str]) -> set[str]:
     """The paths and all that they begin with, from two levels on."""
     known: set[str] = set()
     for path in paths:
-        levels = path.split(SEPARATOR)
-        known.update(_key(SEPARATOR.join(levels[:length])) for length in range(2, len(levels) + 1))
+        levels = path.split(PATH_SEPARATOR)
+        known.update(_key(PATH_SEPARATOR.join(levels[:length])) for length in range(2, len(levels) + 1))
     return known
 
 
@@ -219,7 +222,7 @@ def _label(text: str) -> str:
 
 def _commas(path: str) -> Iterator[int]:
     """Where commas stand in a path, with a level before each."""
-    return (match.start() for match in re.finditer("[,，]", path) if SEPARATOR in path[: match.start()])
+    return (match.start() for match in re.finditer("[,，]", path) if PATH_SEPARATOR in path[: match.start()])
 
 
 def _key(path: str) -> str:
