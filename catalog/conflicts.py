@@ -13,7 +13,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.grouping.arrays import mixed, sums
+from catalog.grouping.arrays import mixed, run_starts, sums
 
 MOST_WRITTEN = 20_000
 """Texts that the file tells of, at most."""
@@ -59,7 +59,7 @@ def find_conflicts(
     order = np.argsort(texts, kind="stable")
     if not len(order):
         return [Conflict(kind, 0, 0, ()) for kind in ("category", "tags")]
-    starts = np.flatnonzero(np.concatenate(([True], np.diff(texts[order]) != 0)))
+    starts = run_starts(texts[order])
     in_category = _differ(categories[order].astype(np.uint64), starts)
     tag_sets = sums(mixed(tags[0].astype(np.uint64)), tags[1])[order]
     tagged = np.diff(tags[1])[order] > 0

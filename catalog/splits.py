@@ -11,6 +11,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.grouping.arrays import run_starts
+
 TRAIN, VALIDATION, TEST = 0, 1, 2
 
 
@@ -71,7 +73,7 @@ def assign_parts(
 def _in_drawn_order(categories: NDArray[np.int64], draws: NDArray[np.uint64]) -> list[NDArray[np.int64]]:
     """The groups of each category in the order drawn, and the categories by their first group's draw."""
     order = np.lexsort((draws, categories))
-    starts = np.flatnonzero(np.diff(categories[order], prepend=-1))
+    starts = run_starts(categories[order])
     found = np.split(order, starts[1:])
     return sorted(found, key=lambda of_category: int(draws[of_category[0]]))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,15 @@ def first_rows(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     rows: NDArray[np.int64] = first[inverse].astype(np.int64)
     return rows
+
+
+def run_starts(*ordered: NDArray[Any]) -> NDArray[np.int64]:
+    """[R]: where each run of equal values starts in a sorted array, or of equal tuples in several."""
+    new = np.zeros(len(ordered[0]), dtype=bool)
+    new[:1] = True
+    for values in ordered:
+        new[1:] |= values[1:] != values[:-1]
+    return np.flatnonzero(new)
 
 
 def contains(wanted: NDArray[np.uint64], values: NDArray[np.uint64]) -> NDArray[np.bool_]:

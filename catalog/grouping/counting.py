@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.grouping.arrays import run_starts
 from catalog.grouping.reading import NO_INTEGER, Titles
 
 LEAST_NUMBERS = 10
@@ -36,10 +37,8 @@ def counted_titles(titles: Titles, groups: NDArray[np.int64]) -> NDArray[np.int6
             continue
         order = rows[np.lexsort((integers[rows], groups[rows]))]
         owners, values = groups[order], integers[order]
-        starts = np.flatnonzero(np.diff(owners, prepend=-1))
-        new = np.ones(len(order), dtype=np.int64)
-        new[1:] = (np.diff(owners) != 0) | (np.diff(values) != 0)
-        distinct = np.add.reduceat(new, starts)
+        starts = run_starts(owners)
+        distinct = np.bincount(np.searchsorted(starts, run_starts(owners, values), side="right") - 1)
         smallest, largest = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
         counted = (
             (distinct >= LEAST_NUMBERS)

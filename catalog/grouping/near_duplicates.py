@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.grouping.arrays import mixed
+from catalog.grouping.arrays import mixed, run_starts
 from catalog.grouping.reading import BESIDE_COLOUR, CHARACTERS_BELOW, Titles
 
 BANDS = 8
@@ -78,7 +78,7 @@ def _candidates(keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np
     """Pairs that agree in a whole band: each with the first and with the one before it."""
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
-    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    starts = run_starts(ordered)
     buckets = np.repeat(starts, np.diff(np.append(starts, len(order))))
     places = np.flatnonzero(np.arange(len(order)) != buckets)
     later = np.concatenate((order[places], order[places]))
