@@ -8,8 +8,9 @@ and goes into the linear layer and the table: every engine made of the checkpoin
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -20,21 +21,38 @@ from torch import nn
 
 from catalog.heads import CATEGORY, TAG, Layout
 
-logger = logging.getLogger(__name__)
-
-MIN_PRODUCTS = 200
-"""Fewer validation products say too little of the categories: the fit would follow their accidents."""
-MIN_TAGS = 50
-"""Fewer tags in the whole validation split say too little (docs/experiments/few-validation-products.md)."""
-LARGEST_FACTOR = 4.0
-"""The encoder's factors stay between its inverse and itself; a validation part without errors would ask for an infinite
-one."""
+LARGEST_FACTOR, SMALLEST_FACTOR = 4.0, 0.01
+"""Of the encoder. Products without an error would ask for an infinite one; the smallest leaves the table alone."""
 LARGEST_NGRAM_FACTOR = 8.0
-"""The n-gram table's stay between 0 and this: a support vector machine's margins are smaller than logits."""
+"""Of the n-gram table: a support vector machine's margins are smaller than logits."""
 LARGEST_OFFSET = 4.0
-_BOUNDS = ((1 / LARGEST_FACTOR, LARGEST_FACTOR), (0.0, LARGEST_NGRAM_FACTOR))
 
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Usual:
+    """What a factor of the encoder, one of the table and an offset usually are, and how far off they usually are.
+
+    The encoder's factor is off by a ratio, so its logarithm is what counts.
+    """
+
+    factor: float
+    ngram_factor: float
+    ratio_off: float = float(np.log(2.0))
+    ngram_off: float = 1.0
+    offset_off: float = 1.0
+
+    def distance(self, factors: Doubles) -> float:
+        """Half the squared distance of factor, factor of the table and offset, [3], in units of what is usual."""
+        ratio = np.log(factors[0] / self.factor) / self.ratio_off
+        of_table = (factors[1] - self.ngram_factor) / self.ngram_off
+        return float(ratio**2 + of_table**2 + (factors[2] / self.offset_off) ** 2) / 2
+
+
+_USUAL_CATEGORY, _USUAL_TAG = _Usual(0.4, 1.3), _Usual(0.5, 1.5)
+"""Measured on catalogues of 300 to 25,000 products (docs/experiments/few-validation-products.md)."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +116,9 @@ def fit_calibration(
     tags: npt.NDArray[np.bool_],
     ngram_logits: Floats | None = None,
 ) -> Calibration:
-    """Fit the calibration on held-out products by their log loss.
+    """Fit the calibration on held-out products by their log loss, and what is usual.
+
+    Few products, or few tags that they carry, leave it near the usual one; without any it is the usual one.
 
     Args:
         logits: the encoder's [N, C + T].
@@ -106,47 +126,31 @@ def fit_calibration(
         category: index of the category [N].
         tags: bool [N, T].
         ngram_logits: the n-gram table's [N, C + T]; None where there is no such table.
-
-    Returns:
-        The identity, which takes nothing from the n-gram table, for the categories, the tags or both where the products
-        say too little of them.
     """
     parts = np.stack([logits] if ngram_logits is None else [logits, ngram_logits]).astype(np.float64)
     of_categories, of_tags = parts[:, :, layout.columns(CATEGORY)], parts[:, :, layout.columns(TAG)]
-    category_factors, tag_factors, tag_offset = (1.0, 0.0), (1.0, 0.0), 0.0
-    if len(category) < MIN_PRODUCTS:
-        logger.info("The categories' probabilities stay as trained: %d validation products are too few.", len(category))
-    elif of_categories.shape[2] > 1:
-        category_factors = _category_factors(of_categories, category)
-    if (carried := int(tags.sum())) >= MIN_TAGS:
-        tag_factors, tag_offset = _tag_curve(of_tags, tags)
-    elif tags.shape[1]:
-        logger.info("The tags' probabilities stay as trained: the validation products carry %d, too few.", carried)
-    return Calibration(category_factors[0], tag_factors[0], tag_offset, category_factors[1], tag_factors[1])
+    categories = _fit(_USUAL_CATEGORY, partial(_category_loss, of_categories, category))
+    curve = _fit(_USUAL_TAG, partial(_tag_loss, of_tags, tags))
+    if ngram_logits is None:
+        return Calibration(categories[0], curve[0], curve[2])
+    return Calibration(categories[0], curve[0], curve[2], categories[1], curve[1])
 
 
-def _category_factors(logits: npt.NDArray[np.float64], category: npt.NDArray[np.int64]) -> tuple[float, float]:
-    """Factors of the parts of [parts, N, C]; 0 for a part that isn't there."""
-    rows = np.arange(len(category))
-
-    def loss(factors: npt.NDArray[np.float64]) -> float:
-        return -float(log_softmax(np.tensordot(factors, logits, 1), axis=1)[rows, category].mean())
-
-    found = minimize(loss, x0=[1.0, 0.0][: len(logits)], bounds=_BOUNDS[: len(logits)], method="L-BFGS-B").x
-    return _pair(found)
+def _fit(usual: _Usual, loss: Callable[[Doubles], float]) -> list[float]:
+    """Factor, factor of the table and offset that products' log loss and what is usual speak for together."""
+    bounds = [(SMALLEST_FACTOR, LARGEST_FACTOR), (0.0, LARGEST_NGRAM_FACTOR), (-LARGEST_OFFSET, LARGEST_OFFSET)]
+    begin = np.array([usual.factor, usual.ngram_factor, 0.0])
+    found = minimize(lambda factors: loss(factors) + usual.distance(factors), begin, bounds=bounds, method="L-BFGS-B")
+    return [float(factor) for factor in found.x]
 
 
-def _tag_curve(logits: npt.NDArray[np.float64], tags: npt.NDArray[np.bool_]) -> tuple[tuple[float, float], float]:
-    """Factors of the parts of [parts, N, T], as above, and the offset."""
-
-    def loss(parameters: npt.NDArray[np.float64]) -> float:
-        shifted = np.tensordot(parameters[:-1], logits, 1) + parameters[-1]
-        return float((np.logaddexp(0.0, shifted) - shifted * tags).mean())
-
-    bounds = [*_BOUNDS[: len(logits)], (-LARGEST_OFFSET, LARGEST_OFFSET)]
-    found = minimize(loss, x0=[*[1.0, 0.0][: len(logits)], 0.0], bounds=bounds, method="L-BFGS-B").x
-    return _pair(found[:-1]), float(found[-1])
+def _category_loss(logits: Doubles, category: npt.NDArray[np.int64], factors: Doubles) -> float:
+    """The summed log loss of categories whose logits' parts [parts, N, C] are multiplied by factors."""
+    answered = log_softmax(np.tensordot(factors[:2][: len(logits)], logits, 1), axis=1)
+    return -float(answered[np.arange(len(category)), category].sum())
 
 
-def _pair(factors: npt.NDArray[np.float64]) -> tuple[float, float]:
-    return float(factors[0]), float(factors[1]) if len(factors) > 1 else 0.0
+def _tag_loss(logits: Doubles, tags: npt.NDArray[np.bool_], factors: Doubles) -> float:
+    """The summed log loss of tags whose logits' parts [parts, N, T] get two factors and an offset."""
+    shifted = np.tensordot(factors[:2][: len(logits)], logits, 1) + factors[2]
+    return float((np.logaddexp(0.0, shifted) - shifted * tags).sum())

@@ -15,22 +15,26 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 
 class ProductTaggingConfig(BertConfig):
-    """A BertConfig that also says how tokens are pooled, and how many rows pairs of tokens have.
+    """A BertConfig that also says how tokens are pooled, and what the n-gram table looks like.
 
     Args:
         pooling: `mean` (of the token vectors under the attention mask) or `cls` (the first token's vector).
         ngram_buckets: rows of the n-gram table that pairs of tokens share; 0: there is no such table.
+        ngram_rank: columns of that table; as many as there are labels, or fewer, which a matrix then turns into labels.
         classifier_dropout: dropout probability on the pooled vector.
     """
 
     model_type = "bert"
 
-    def __init__(self, pooling: str = "mean", ngram_buckets: int = 0, **kwargs: Any) -> None:
+    def __init__(self, pooling: str = "mean", ngram_buckets: int = 0, ngram_rank: int = 0, **kwargs: Any) -> None:
         if pooling not in ("mean", "cls"):
             raise ValueError(f"pooling is {pooling!r}; it must be 'mean' or 'cls'.")
+        if ngram_buckets and not ngram_rank:
+            raise ValueError("It has an n-gram table of an older version, which is no longer read: train again.")
         super().__init__(**kwargs)
         self.pooling = pooling
         self.ngram_buckets = ngram_buckets
+        self.ngram_rank = ngram_rank
 
 
 def pair_ids(left: Any, right: Any, vocab_size: int, buckets: int) -> Any:
@@ -52,26 +56,33 @@ def pair_ids(left: Any, right: Any, vocab_size: int, buckets: int) -> Any:
 class NgramTable(nn.Module):
     """What each token, and each pair of neighbouring tokens, says of the labels by itself, whatever stands around it.
 
-    A text's logits are the sum of its n-grams' rows ÷ √(their number). Pairs are hashed into a fixed number of rows, as
-    in fastText (Joulin et al., "Bag of Tricks for Efficient Text Classification", EACL 2017).
+    As in TF-IDF, n-grams count by their rarity, and each text has length 1: the sum of the n-grams' rows ÷ √(sum of
+    their squared weights). The rows are multiplied by the weights already. Pairs are hashed into a fixed number of
+    rows, as in fastText (Joulin et al., "Bag of Tricks for Efficient Text Classification", EACL 2017).
 
     Attributes:
-        rows: float [V + B, C + T].
+        rows: float [V + B, R + 1]; the last column is the n-gram's squared weight, 0 for one that was never seen.
+        labels: turns R sums into C + T logits; None where they are the logits.
+        offsets: float [C + T], added to the logits.
     """
 
-    def __init__(self, vocab_size: int, buckets: int, num_labels: int) -> None:
+    def __init__(self, vocab_size: int, buckets: int, rank: int, num_labels: int) -> None:
         super().__init__()
         self.vocab_size, self.buckets = vocab_size, buckets
-        self.rows = nn.Embedding(vocab_size + buckets, num_labels)
+        self.rows = nn.Embedding(vocab_size + buckets, rank + 1)
+        self.labels = nn.Linear(rank, num_labels, bias=False) if rank < num_labels else None
+        self.offsets = nn.Parameter(torch.zeros(num_labels))
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Return logits [batch, C + T], float, of token ids and their mask, int64 [batch, length]."""
         pairs = pair_ids(input_ids[:, :-1], input_ids[:, 1:], self.vocab_size, self.buckets)
         ngrams = torch.cat((input_ids, pairs), dim=1)
         there = torch.cat((attention_mask, attention_mask[:, :-1] * attention_mask[:, 1:]), dim=1)
-        there = there.to(self.rows.weight.dtype)
-        total: torch.Tensor = (self.rows(ngrams) * there.unsqueeze(-1)).sum(dim=1)
-        return total / there.sum(dim=1, keepdim=True).clamp(min=1.0).sqrt()
+        total = (self.rows(ngrams) * there.to(self.rows.weight.dtype).unsqueeze(-1)).sum(dim=1)
+        # At least 1: an n-gram's weight is no less, and a text without a known one has only zeros.
+        sums = total[:, :-1] / total[:, -1:].clamp(min=1.0).sqrt()
+        logits: torch.Tensor = (sums if self.labels is None else self.labels(sums)) + self.offsets
+        return logits
 
 
 class BertForProductTagging(BertPreTrainedModel):
@@ -87,20 +98,25 @@ class BertForProductTagging(BertPreTrainedModel):
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)
         self.ngrams = None
         if config.ngram_buckets:
-            self.ngrams = NgramTable(config.vocab_size, config.ngram_buckets, config.num_labels)
+            self.ngrams = NgramTable(config.vocab_size, config.ngram_buckets, config.ngram_rank, config.num_labels)
         self.post_init()
 
-    def set_ngrams(self, rows: torch.Tensor, buckets: int) -> None:
+    def set_ngrams(self, rows: torch.Tensor, labels: torch.Tensor | None, offsets: torch.Tensor) -> None:
         """Put an n-gram table beside the encoder.
 
         Args:
-            rows: float [V + buckets, C + T].
-            buckets: how many of them are for pairs of tokens.
+            rows: float [V + B, R + 1], B at least 1.
+            labels: float [C + T, R]; None where R is C + T, and the table's columns are the labels.
+            offsets: float [C + T].
         """
-        self.config.ngram_buckets = buckets
-        self.ngrams = NgramTable(self.config.vocab_size, buckets, self.config.num_labels)
+        config = self.config
+        config.ngram_buckets, config.ngram_rank = len(rows) - config.vocab_size, rows.shape[1] - 1
+        self.ngrams = NgramTable(config.vocab_size, config.ngram_buckets, config.ngram_rank, config.num_labels)
         with torch.no_grad():
             self.ngrams.rows.weight.copy_(rows)
+            self.ngrams.offsets.copy_(offsets)
+            if self.ngrams.labels is not None and labels is not None:
+                self.ngrams.labels.weight.copy_(labels)
 
     def forward(
         self,

@@ -1,7 +1,7 @@
 """The table beside the encoder: what tokens, and pairs of them, say of the labels by themselves.
 
 An encoder knows what a word means, and forgets exact wordings; a linear model over n-grams is the other way round, and
-they err on different products. So the model answers the sum of both, weighted on the validation part (`calibration`):
+they err on different products. So the model answers the sum of both, weighted on held-out products (`calibration`):
 wide and deep, as Cheng et al. call it ("Wide & Deep Learning for Recommender Systems", DLRS 2016). The machines are
 fitted by themselves, on the training part, so that neither half leans on the other. The gain:
 docs/experiments/ngram-table.md.
@@ -16,75 +16,109 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.sparse import csr_matrix
+from sklearn.utils.extmath import randomized_svd
 from tqdm import tqdm
 
 from catalog.heads import CATEGORY, Layout
 from settings import TrainingSettings
-from training.data import EncodedExamples
+from training.data import EncodedExamples, EncodedTexts
 from training.linear_machines import LinearMachines
 from training.modeling_product_tagging import BertForProductTagging, pair_ids
 
 logger = logging.getLogger(__name__)
 
-BUCKETS = 32_768
-"""Rows for pairs. Half or twice as many differ no more than by chance (docs/experiments/ngram-table.md)."""
-LARGEST_TABLE_MIB = 128
-"""`auto` leaves the table out beyond: every process that serves it holds it in memory."""
+BUCKETS = 131_072
+"""Rows for pairs, where that many fit."""
+FEWEST_BUCKETS = 16_384
+LARGEST_RANK = 256
+"""Columns of the table, at most. With more labels a matrix turns them into labels."""
+SMALLEST_RANK = 32
+LARGEST_TABLE_MIB = 64
+"""Every process that serves the table holds it in memory."""
+LARGEST_FIT_MIB = 2048
+"""The machines' coefficients, one a label and n-gram, before they become a table."""
 LARGEST_WORK = 50_000_000
 """Most products times labels that the machines are fitted on: some ten minutes on one core."""
-REGULARIZATION = 1.0
+REGULARIZATION = 3.0
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TableSize:
+    """How large the table is.
+
+    Attributes:
+        buckets: B, rows for pairs; 0: there is no table.
+        rank: R, columns.
+    """
+
+    buckets: int
+    rank: int
 
 
 @dataclass(frozen=True)
 class Ngrams:
-    """Fitted machines, one a label.
+    """Fitted machines, one a label, as a table.
 
     Attributes:
         buckets: B, rows for pairs.
-        rows: float32 [V + B, C + T].
+        rarity: what an n-gram counts, float32 [V + B]; 0 for one that no training product has.
+        rows: float32 [V + B, R].
+        labels: float32 [C + T, R], what the columns say of the labels; None where the columns are the labels.
         offsets: float32 [C + T].
     """
 
     buckets: int
-    rows: npt.NDArray[np.float32]
-    offsets: npt.NDArray[np.float32]
+    rarity: Floats
+    rows: Floats
+    labels: Floats | None
+    offsets: Floats
 
-    def logits(self, examples: EncodedExamples) -> npt.NDArray[np.float32]:
+    def logits(self, examples: EncodedTexts) -> Floats:
         """Return the machines' margins, float32 [N, C + T]."""
-        features = _features(examples, len(self.rows) - self.buckets, self.buckets)
-        margins: npt.NDArray[np.float32] = np.asarray(features @ self.rows + self.offsets, dtype=np.float32)
+        counts = count_ngrams(examples, len(self.rows) - self.buckets, self.buckets)
+        sums: Floats = np.asarray(weighted(counts, self.rarity).astype(np.float32) @ self.rows)
+        margins: Floats = (sums if self.labels is None else sums @ self.labels.T) + self.offsets
         return margins
 
-    def put_into(self, model: BertForProductTagging, factors: npt.NDArray[np.float32]) -> None:
+    def put_into(self, model: BertForProductTagging, factors: Floats) -> None:
         """Make the model add these logits to its own.
 
         Args:
-            model: gets the table; its head's biases take the offsets.
+            model: gets the table.
             factors: what each label's logit is multiplied by, float32 [C + T].
         """
-        model.set_ngrams(torch.from_numpy(self.rows * factors), self.buckets)
-        with torch.no_grad():
-            model.classifier.bias.add_(torch.from_numpy(self.offsets * factors))
+        rows = self.rows if self.labels is not None else self.rows * factors
+        labels = None if self.labels is None else torch.from_numpy(self.labels * factors[:, np.newaxis])
+        weights = self.rarity[:, np.newaxis]
+        table = np.hstack([rows * weights, weights * weights])
+        model.set_ngrams(torch.from_numpy(table), labels, torch.from_numpy(self.offsets * factors))
 
 
-def buckets_for(settings: TrainingSettings, vocab_size: int, num_labels: int) -> int:
-    """Say how many rows pairs get; 0: no table.
+def table_size(settings: TrainingSettings, vocab_size: int, num_labels: int) -> TableSize:
+    """Say how large a table fits.
 
     Args:
         settings: `ngram_buckets` may be `auto`.
         vocab_size: V.
         num_labels: C + T.
     """
+    rank = min(num_labels, LARGEST_RANK)
     if settings.ngram_buckets != "auto":
-        return settings.ngram_buckets
-    mib = (vocab_size + BUCKETS) * num_labels * 4 / 2**20
-    if mib <= LARGEST_TABLE_MIB:
-        return BUCKETS
+        return TableSize(settings.ngram_buckets, rank if settings.ngram_buckets else 0)
+    cells = LARGEST_TABLE_MIB * 2**20 // 4
+    rank = min(rank, cells // (vocab_size + FEWEST_BUCKETS) - 1)
+    if rank >= min(num_labels, SMALLEST_RANK):
+        for buckets in (BUCKETS, BUCKETS // 2, BUCKETS // 4, FEWEST_BUCKETS):
+            of_machines = (vocab_size + buckets) * num_labels * 4 / 2**20
+            if (vocab_size + buckets) * (rank + 1) <= cells and of_machines <= LARGEST_FIT_MIB:
+                return TableSize(buckets, rank)
     logger.info(
-        "No n-gram table: with %d labels and %s tokens it would take %.0f MiB. training.ngram_buckets=%d makes it.",
-        num_labels, f"{vocab_size:,}", mib, BUCKETS,
+        "No n-gram table: with %s labels and %s tokens it would take too much memory to fit. "
+        "training.ngram_buckets=%d makes it.", f"{num_labels:,}", f"{vocab_size:,}", FEWEST_BUCKETS,
     )  # fmt: skip
-    return 0
+    return TableSize(0, 0)
 
 
 def products_to_fit(num_labels: int) -> int:
@@ -92,17 +126,20 @@ def products_to_fit(num_labels: int) -> int:
     return LARGEST_WORK // max(1, num_labels)
 
 
-def fit_ngrams(train: EncodedExamples, layout: Layout, vocab_size: int, buckets: int, seed: int) -> Ngrams:
+def fit_ngrams(train: EncodedExamples, layout: Layout, vocab_size: int, size: TableSize, seed: int) -> Ngrams:
     """Fit the machines on the training part.
 
     Args:
         train: tokens and labels.
-        layout: the columns of the table.
+        layout: the labels.
         vocab_size: V.
-        buckets: B.
+        size: B at least 1.
         seed: of the solver's shuffling.
     """
-    machines = LinearMachines(REGULARIZATION, seed)
+    counts = count_ngrams(train, vocab_size, size.buckets)
+    rarity = _rarity(counts)
+    there = np.flatnonzero(rarity)
+    matrix = weighted(counts, rarity)[:, there]
     columns = tqdm(
         train.labels.columns(len(layout.labels[CATEGORY])),
         desc="n-gram table",
@@ -111,21 +148,55 @@ def fit_ngrams(train: EncodedExamples, layout: Layout, vocab_size: int, buckets:
         disable=None,
         leave=False,
     )
-    machines.fit(_features(train, vocab_size, buckets), columns, layout.width, train.labels.weight)
-    return Ngrams(buckets, machines.coefficients, machines.intercepts)
+    machines = LinearMachines(REGULARIZATION, seed)
+    machines.fit(matrix, columns, layout.width, train.labels.weight)
+    columns_of, labels = _fewer_columns(matrix, machines.coefficients, size.rank, seed)
+    rows = np.zeros((len(rarity), columns_of.shape[1]), dtype=np.float32)
+    rows[there] = columns_of
+    return Ngrams(size.buckets, rarity, rows, labels, machines.intercepts)
 
 
-def _features(examples: EncodedExamples, vocab_size: int, buckets: int) -> csr_matrix:
-    """What `NgramTable` sums up: 1 ÷ √(a text's n-grams) for each of them, float64 [N, V + B]."""
-    ids, ends = examples.flat_ids.astype(np.int64), np.concatenate([[0], examples.ends])
+def _fewer_columns(matrix: csr_matrix, coefficients: Floats, rank: int, seed: int) -> tuple[Floats, Floats | None]:
+    """The coefficients in fewer columns, chosen so that the training products' margins change least.
+
+    Returns:
+        float32 [features, R], and what turns them into labels, float32 [labels, R].
+    """
+    if rank >= coefficients.shape[1]:
+        return coefficients, None
+    margins = np.asarray(matrix.astype(np.float32) @ coefficients)
+    _, _, directions = randomized_svd(margins, rank, n_iter=4, random_state=seed)
+    return coefficients @ directions.T, np.ascontiguousarray(directions.T, dtype=np.float32)
+
+
+def count_ngrams(texts: EncodedTexts, vocab_size: int, buckets: int) -> csr_matrix:
+    """Count what `NgramTable` sums up, float64 [N, V + B].
+
+    Args:
+        texts: N of them.
+        vocab_size: V.
+        buckets: B.
+    """
+    ids = texts.flat_ids.astype(np.int64)
+    of_text = np.repeat(np.arange(len(texts)), texts.lengths)
     inside = np.ones(len(ids), dtype=np.bool_)
-    inside[examples.ends[examples.lengths > 0] - 1] = False  # no pair begins with a text's last token
+    inside[texts.ends[texts.lengths > 0] - 1] = False  # no pair begins with a text's last token
     lefts = np.flatnonzero(inside)
     pairs = pair_ids(ids[lefts], ids[lefts + 1], vocab_size, buckets)
-    counts = np.maximum(examples.lengths - 1, 0)
-    values = 1 / np.sqrt(np.maximum(examples.lengths + counts, 1))
-    shape = (len(examples), vocab_size + buckets)
-    matrix = csr_matrix((np.repeat(values, examples.lengths), ids, ends), shape=shape)
-    matrix += csr_matrix((np.repeat(values, counts), pairs, np.concatenate([[0], np.cumsum(counts)])), shape=shape)
-    matrix.sum_duplicates()
+    cells = np.concatenate([of_text, of_text[lefts]]), np.concatenate([ids, pairs])
+    return csr_matrix((np.ones(len(ids) + len(pairs)), cells), shape=(len(texts), vocab_size + buckets))
+
+
+def weighted(counts: csr_matrix, rarity: Floats) -> csr_matrix:
+    """Return the features that the machines see, float64 [N, V + B]: rarer n-grams count more, each text is as long."""
+    squared = counts @ (rarity.astype(np.float64) ** 2)
+    matrix = counts.multiply(rarity).tocsr()
+    matrix.data /= np.repeat(np.sqrt(np.maximum(squared, 1.0)), np.diff(matrix.indptr))
     return matrix
+
+
+def _rarity(counts: csr_matrix) -> Floats:
+    """Inverse document frequency as scikit-learn's TfidfVectorizer smooths it, at least 1; 0 where there is none."""
+    frequency = np.bincount(counts.indices, minlength=counts.shape[1])
+    rarity = np.log((1 + counts.shape[0]) / (1 + frequency)) + 1
+    return np.where(frequency > 0, rarity, 0.0).astype(np.float32)

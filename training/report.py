@@ -46,6 +46,7 @@ def combined(
     if not model.get("test"):
         return {**metrics, "test": None, "baseline": None, "categories": [], "tags": []}
     metrics |= {key: model[key] for key in ("test", "coverage", "confusion", "confusions")}
+    metrics["halves"] = model.get("halves")
     metrics["test_by_language"] = model["by_language"]
     metrics["baseline"] = baseline["test"] if baseline else None
     metrics["baseline_by_language"] = baseline["by_language"] if baseline else None
@@ -115,6 +116,9 @@ def report_text(metrics: Mapping[str, Any], taxonomy: Taxonomy) -> str:
         ]
     else:
         lines += [f"There is no baseline beside it: {metrics['baseline_left_out']}"]
+    if metrics["halves"]:
+        lines += ["", "## What each half contributes", "", *_halves_table(metrics["test"], metrics["halves"]["test"])]
+        lines += ["", _weights_of(training["calibration"])]
     if len(metrics["test_by_language"]) > 1:
         lines += ["", "## By language", ""]
         for language, figures in metrics["test_by_language"].items():
@@ -190,6 +194,23 @@ def _headline_table(model: Mapping[str, float], baseline: Mapping[str, float] | 
             cells = [title, _figure(model[key]), *([_figure(baseline.get(key))] if baseline else [])]
             lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def _halves_table(both: Mapping[str, float], halves: Mapping[str, Mapping[str, float]]) -> list[str]:
+    lines = ["| figure | together | encoder alone | n-gram table alone |", "|---|---|---|---|"]
+    for key, title in HEADLINES:
+        if key in halves["encoder"] and key != "category_micro_f1":
+            cells = (_figure(figures.get(key)) for figures in (both, halves["encoder"], halves["ngrams"]))
+            lines.append(f"| {title} | {' | '.join(cells)} |")
+    return lines
+
+
+def _weights_of(calibration: Mapping[str, float]) -> str:
+    return (
+        f"The encoder's logits count {calibration['category_factor']:.2f} for categories and "
+        f"{calibration['tag_factor']:.2f} for tags, the table's {calibration['ngram_category_factor']:.2f} and "
+        f"{calibration['ngram_tag_factor']:.2f}: fitted on products that neither was trained on."
+    )
 
 
 def _coverage_table(metrics: Mapping[str, Any]) -> list[str]:

@@ -120,7 +120,8 @@ def write_checkpoint(
         max_position_embeddings=POSITIONS,
     )
     model = BertForProductTagging(config)
-    model.set_ngrams(torch.randn(len(tokenizer) + NGRAM_BUCKETS, len(names)) / 10, NGRAM_BUCKETS)
+    rows = torch.randn(len(tokenizer) + NGRAM_BUCKETS, len(names)) / 10
+    model.set_ngrams(torch.cat((rows, torch.ones(len(rows), 1)), dim=1), None, torch.zeros(len(names)))
     _train(model, tokenizer, taxonomy, steps)
     model.save_pretrained(directory)
     tokenizer.save_pretrained(directory)

@@ -40,8 +40,9 @@ def test_padding_does_not_change_a_text_s_logits(pooling: str) -> None:
     assert torch.allclose(alone, padded, atol=1e-6)
 
 
-def with_ngrams(model: BertForProductTagging, buckets: int = 30) -> BertForProductTagging:
-    model.set_ngrams(torch.randn(50 + buckets, 5), buckets)
+def with_ngrams(model: BertForProductTagging, buckets: int = 30, rank: int = 5) -> BertForProductTagging:
+    rows = torch.cat((torch.randn(50 + buckets, rank), 1 + torch.rand(50 + buckets, 1)), dim=1)
+    model.set_ngrams(rows, torch.randn(5, rank) if rank < 5 else None, torch.randn(5))
     return model
 
 
@@ -49,9 +50,31 @@ def test_the_n_gram_table_adds_the_rows_of_the_tokens_and_of_their_pairs() -> No
     ids = torch.tensor([[2, 7, 9]])
     alone = tiny()(input_ids=ids).logits
     model = with_ngrams(tiny())
-    rows = model.get_parameter("ngrams.rows.weight")
+    rows, offsets = model.get_parameter("ngrams.rows.weight"), model.get_parameter("ngrams.offsets")
     pairs = [50 + (2 * 7919 + 7) % 30, 50 + (7 * 7919 + 9) % 30]
-    assert torch.allclose(model(input_ids=ids).logits, alone + rows[[2, 7, 9, *pairs]].sum(dim=0) / 5**0.5, atol=1e-6)
+    total = rows[[2, 7, 9, *pairs]].sum(dim=0)
+    added = total[:5] / total[5].sqrt() + offsets
+    assert torch.allclose(model(input_ids=ids).logits, alone + added, atol=1e-5)
+
+
+def test_n_grams_that_no_product_had_count_nothing() -> None:
+    table = with_ngrams(tiny()).ngrams
+    assert table is not None
+    with torch.no_grad():
+        table.rows.weight.zero_()
+        table.rows.weight[7] = torch.tensor([1.0, 0, 0, 0, 0, 4.0])
+    answered = table(torch.tensor([[2, 7, 9]]), torch.ones(1, 3, dtype=torch.long)) - table.offsets
+    assert torch.allclose(answered, torch.tensor([[0.5, 0, 0, 0, 0]]))
+
+
+def test_a_table_of_fewer_columns_than_labels_answers_all_labels() -> None:
+    model = with_ngrams(tiny(), rank=2)
+    assert model.config.ngram_rank == 2 and model(input_ids=torch.tensor([[2, 7, 9]])).logits.shape == (1, 5)
+
+
+def test_a_table_of_an_older_version_is_refused_with_a_sentence() -> None:
+    with pytest.raises(ValueError, match="older version, which is no longer read: train again"):
+        ProductTaggingConfig(ngram_buckets=32768)
 
 
 def test_padding_on_either_side_does_not_change_what_the_n_gram_table_adds() -> None:
@@ -77,7 +100,11 @@ def test_an_unknown_pooling_is_refused_by_name() -> None:
         ProductTaggingConfig(pooling="max")
 
 
-@pytest.mark.parametrize("model", [tiny(), with_ngrams(tiny())], ids=["encoder alone", "with an n-gram table"])
+@pytest.mark.parametrize(
+    "model",
+    [tiny(), with_ngrams(tiny()), with_ngrams(tiny(), rank=2)],
+    ids=["encoder alone", "with an n-gram table", "with one of fewer columns"],
+)
 def test_a_saved_model_loads_where_this_project_is_not_installed(tmp_path: Path, model: BertForProductTagging) -> None:
     model.save_pretrained(tmp_path / "checkpoint")
     code = (

@@ -21,6 +21,9 @@ METRICS: dict[str, Any] = {
         "seconds": 90.0, "device": "cpu", "precision": "bf16", "processes": 1, "threads": 2, "best_step": 75,
         "plan": None,
         "ngram_buckets": 32768,
+        "calibration": {
+            "category_factor": 0.4, "tag_factor": 0.5, "ngram_category_factor": 1.25, "ngram_tag_factor": 2.0,
+        },
         "chosen_on": {"products": 100, "sha256": "1a"}, "calibrated_on": {"products": 100, "sha256": "1a"},
     },
     "data": {
@@ -28,6 +31,7 @@ METRICS: dict[str, Any] = {
         "unknown_token_share": {"en": 0.0, "zh": 0.55}, "cut_share": {"en": 0.31, "zh": 0.01},
     },
     "test": FIGURES,
+    "halves": {"test": {"encoder": {**FIGURES, "category_accuracy": 0.931}, "ngrams": FIGURES}},
     "baseline_left_out": None,
     "baseline": {**FIGURES, "category_accuracy": 0.9, "category_macro_f1": 0.9, "tag_micro_f1": 0.7},
     "test_by_language": {"en": FIGURES, "zh": FIGURES},
@@ -53,6 +57,13 @@ def test_the_card_names_what_the_baseline_does_as_well() -> None:
     metrics["baseline_coverage"][0]["coverage"] = 0.95
     card = report_text(metrics, TAXONOMY)
     assert "The baseline is as good or better in: tag micro-F1, coverage at 95% right." in card
+
+
+def test_the_card_says_what_each_half_contributes() -> None:
+    card = report_text(METRICS, TAXONOMY)
+    assert "| category accuracy | 0.9500 | 0.9310 | 0.9500 |" in card
+    assert "count 0.40 for categories and 0.50 for tags, the table's 1.25 and 2.00" in card
+    assert "## What each half contributes" not in report_text({**METRICS, "halves": None}, TAXONOMY)
 
 
 def test_the_card_warns_of_weak_tags_and_of_a_language_the_base_can_not_read() -> None:

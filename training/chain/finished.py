@@ -9,8 +9,11 @@ import logging
 from dataclasses import asdict
 from pathlib import Path
 
+from transformers import PreTrainedTokenizerBase
+
 from catalog.heads import TAG
 from catalog.prepared import READERS, Part
+from catalog.taxonomy import Taxonomy
 from settings import Settings
 from steps import Step, code_digest, file_digest, versions
 from training.answers import answers_of, in_batches
@@ -21,7 +24,7 @@ from training.course import COURSE_FILE, read_course
 from training.data import EncodedExamples
 from training.evaluation import summarize
 from training.inference import predict_logits, probabilities_of
-from training.ngrams import buckets_for, fit_ngrams, products_to_fit
+from training.ngrams import Ngrams, fit_ngrams, products_to_fit, table_size
 from training.sampling import choosing_products, sample, spread
 from training.thresholds import choose_thresholds
 
@@ -70,22 +73,12 @@ def make_finished(step: Step, settings: Settings, fine_tuned: Path) -> None:
     validation = Part(catalog, "validation")
     encoded = EncodedExamples(sample(validation, choosing_products(layout.width)), taxonomy, tokenizer)
     labels, carried = encoded.labels, encoded.labels.tags.toarray()
-    ngrams = None
-    # No validation product tells what the table would count.
-    if len(encoded) and (buckets := buckets_for(settings.training, model.config.vocab_size, model.config.num_labels)):
-        products, most = Part(catalog, "train"), products_to_fit(layout.width)
-        there = products.count()
-        of_all = f" of {there:,}" if there > most else ""
-        logger.info(
-            "Fitting the n-gram table: %d labels, %s%s products.", layout.width, f"{min(there, most):,}", of_all
-        )
-        train = EncodedExamples(spread(products, there, most), taxonomy, tokenizer)
-        ngrams = fit_ngrams(train, layout, model.config.vocab_size, buckets, settings.training.seed)
+    ngrams = _fit_table(settings, model.config.vocab_size, taxonomy, tokenizer)
     logits = predict_logits(model, encoded, int(tokenizer.pad_token_id), "validation part")
     ngram_logits = ngrams.logits(encoded) if ngrams else None
     calibration = fit_calibration(logits, layout, labels.category, carried, ngram_logits)
     calibration.fold_into(model.classifier, layout)
-    if ngrams and calibration.uses_ngrams:
+    if ngrams:
         ngrams.put_into(model, calibration.ngram_factors(layout))
     probabilities = probabilities_of(calibration.apply(logits, layout, ngram_logits), layout)
     thresholds = choose_thresholds(probabilities[:, layout.columns(TAG)], carried)
@@ -103,3 +96,18 @@ def make_finished(step: Step, settings: Settings, fine_tuned: Path) -> None:
     }
     with step.making() as directory:
         write_checkpoint(directory, Checkpoint(model, tokenizer, taxonomy, thresholds), metrics, CARD)
+
+
+def _fit_table(
+    settings: Settings, vocab_size: int, taxonomy: Taxonomy, tokenizer: PreTrainedTokenizerBase
+) -> Ngrams | None:
+    width = taxonomy.layout.width
+    size = table_size(settings.training, vocab_size, width)
+    if not size.buckets:
+        return None
+    products, most = Part(catalog_directory(settings), "train"), products_to_fit(width)
+    there = products.count()
+    of_all = f" of {there:,}" if there > most else ""
+    logger.info("Fitting the n-gram table: %d labels, %s%s products.", width, f"{min(there, most):,}", of_all)
+    train = EncodedExamples(spread(products, there, most), taxonomy, tokenizer)
+    return fit_ngrams(train, taxonomy.layout, vocab_size, size, settings.training.seed)
