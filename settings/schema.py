@@ -100,8 +100,8 @@ class TrainingSettings(Section):
     token_dropout: Share | Literal["auto"] = "auto"
     """Share of the training texts' tokens that are hidden at random. `auto`: as `dropout`."""
     ngram_buckets: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
-    """Rows of the n-gram table for pairs of tokens. 0: no table. `auto`: 32768, or no table where it would take more
-    than 128 MiB."""
+    """Rows of the n-gram table for pairs of tokens. 0: no table. `auto`: 131072, or fewer, so that the table takes
+    64 MiB at most."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     """`auto`: bfloat16 autocast where the CPU or GPU computes in it, else float32."""
     early_stopping_patience: Annotated[int, Field(ge=0)] = 2

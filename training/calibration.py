@@ -15,16 +15,16 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.optimize import minimize
+from scipy.optimize import Bounds, minimize
 from scipy.special import log_softmax
 from torch import nn
 
 from catalog.heads import CATEGORY, TAG, Layout
 
-LARGEST_FACTOR, SMALLEST_FACTOR = 4.0, 0.01
+SMALLEST_FACTOR, LARGEST_FACTOR = 0.01, 4.0
 """Of the encoder. Products without an error would ask for an infinite one; the smallest leaves the table alone."""
-LARGEST_NGRAM_FACTOR = 8.0
-"""Of the n-gram table: a support vector machine's margins are smaller than logits."""
+LARGEST_NGRAM_FACTOR = 30.0
+"""Of the n-gram table: a support vector machine's margins are smaller than logits, and with 800 labels much smaller."""
 LARGEST_OFFSET = 4.0
 
 Floats = npt.NDArray[np.float32]
@@ -35,23 +35,23 @@ Doubles = npt.NDArray[np.float64]
 class _Usual:
     """What a factor of the encoder, one of the table and an offset usually are, and how far off they usually are.
 
-    The encoder's factor is off by a ratio, so its logarithm is what counts.
+    Factors are off by a ratio, so their logarithms are what counts.
     """
 
     factor: float
     ngram_factor: float
     ratio_off: float = float(np.log(2.0))
-    ngram_off: float = 1.0
+    ngram_ratio_off: float = float(np.log(3.0))
     offset_off: float = 1.0
 
     def distance(self, factors: Doubles) -> float:
         """Half the squared distance of factor, factor of the table and offset, [3], in units of what is usual."""
         ratio = np.log(factors[0] / self.factor) / self.ratio_off
-        of_table = (factors[1] - self.ngram_factor) / self.ngram_off
+        of_table = np.log(factors[1] / self.ngram_factor) / self.ngram_ratio_off
         return float(ratio**2 + of_table**2 + (factors[2] / self.offset_off) ** 2) / 2
 
 
-_USUAL_CATEGORY, _USUAL_TAG = _Usual(0.4, 1.3), _Usual(0.5, 1.5)
+_USUAL_CATEGORY, _USUAL_TAG = _Usual(0.5, 2.0), _Usual(0.5, 1.5)
 """Measured on catalogues of 300 to 25,000 products (docs/experiments/few-validation-products.md)."""
 
 
@@ -87,11 +87,6 @@ class Calibration:
         if ngram_logits is not None:
             calibrated += ngram_logits * self.ngram_factors(layout)
         return calibrated
-
-    @property
-    def uses_ngrams(self) -> bool:
-        """Whether anything is added from the n-gram table."""
-        return self.ngram_category_factor > 0 or self.ngram_tag_factor > 0
 
     def ngram_factors(self, layout: Layout) -> Floats:
         """Return what the n-gram table's logit of each label is multiplied by, float32 [C + T]."""
@@ -136,10 +131,19 @@ def fit_calibration(
     return Calibration(categories[0], curve[0], curve[2], categories[1], curve[1])
 
 
+def log_loss(logits: Floats, layout: Layout, category: npt.NDArray[np.int64], tags: npt.NDArray[np.bool_]) -> float:
+    """Return the mean log loss of N products' calibrated logits [N, C + T], categories and tags together."""
+    once, parts = np.array([1.0, 0.0, 0.0]), logits[np.newaxis].astype(np.float64)
+    of_categories = _category_loss(parts[:, :, layout.columns(CATEGORY)], category, once)
+    return (of_categories + _tag_loss(parts[:, :, layout.columns(TAG)], tags, once)) / max(1, len(category))
+
+
 def _fit(usual: _Usual, loss: Callable[[Doubles], float]) -> list[float]:
     """Factor, factor of the table and offset that products' log loss and what is usual speak for together."""
-    bounds = [(SMALLEST_FACTOR, LARGEST_FACTOR), (0.0, LARGEST_NGRAM_FACTOR), (-LARGEST_OFFSET, LARGEST_OFFSET)]
     begin = np.array([usual.factor, usual.ngram_factor, 0.0])
+    bounds = Bounds(
+        [SMALLEST_FACTOR, SMALLEST_FACTOR, -LARGEST_OFFSET], [LARGEST_FACTOR, LARGEST_NGRAM_FACTOR, LARGEST_OFFSET]
+    )
     found = minimize(lambda factors: loss(factors) + usual.distance(factors), begin, bounds=bounds, method="L-BFGS-B")
     return [float(factor) for factor in found.x]
 

@@ -69,7 +69,7 @@ def encode_labels(examples: Iterable[Example], taxonomy: Taxonomy) -> Labels:
     Raises:
         TaxonomyError: The taxonomy doesn't know an example's category.
     """
-    return _joined([_encoded(batch, taxonomy) for batch in _batches(examples)] or [_encoded([], taxonomy)])
+    return joined_labels([_encoded(batch, taxonomy) for batch in _batches(examples)] or [_encoded([], taxonomy)])
 
 
 def _encoded(examples: Sequence[Example], taxonomy: Taxonomy) -> Labels:
@@ -82,7 +82,8 @@ def _encoded(examples: Sequence[Example], taxonomy: Taxonomy) -> Labels:
     )
 
 
-def _joined(parts: Sequence[Labels]) -> Labels:
+def joined_labels(parts: Sequence[Labels]) -> Labels:
+    """Put the targets of several lots of examples, at least one, behind each other."""
     return Labels(
         category=np.concatenate([part.category for part in parts]),
         tags=vstack([part.tags for part in parts], format="csr"),
@@ -163,7 +164,7 @@ class EncodedExamples(EncodedTexts, Dataset[dict[str, Any]]):
                 yield from (example.text for example in batch)
 
         super().__init__(texts(), tokenizer)
-        self.labels = _joined(parts or [_encoded([], taxonomy)])
+        self.labels = joined_labels(parts or [_encoded([], taxonomy)])
 
     def __getitem__(self, row: int) -> dict[str, Any]:
         carried = self.labels.tags

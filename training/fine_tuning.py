@@ -114,11 +114,10 @@ def fine_tune(
     # On its device before the average is made of it: the two are blended at every step.
     torch.nn.Module.to(model, arguments.device)  # transformers' own `to` has no usable type
     dropout = DROPOUT if settings.token_dropout == "auto" else settings.token_dropout
-    loss = ProductTaggingLoss(taxonomy.layout)
+    loss, pad_token_id = ProductTaggingLoss(taxonomy.layout), int(tokenizer.pad_token_id)
     plan, pace = None, None
     if settings.minutes is not None:
         left = 60 * settings.minutes - base.making_seconds
-        pad_token_id = int(tokenizer.pad_token_id)
         plan = _plan(settings, model, loss, train, validation, arguments, pad_token_id, left, directory, resume)
         if plan.given_up:
             arguments.eval_strategy = IntervalStrategy.NO
@@ -143,7 +142,7 @@ def fine_tune(
         train=train,
         validation=validation if evaluates else None,
         loss=loss,
-        pad_token_id=int(tokenizer.pad_token_id),
+        pad_token_id=pad_token_id,
         learning_rates={
             "classifier.": rates.head,
             WORD_EMBEDDINGS: rates.embeddings,

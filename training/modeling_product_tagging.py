@@ -118,6 +118,29 @@ class BertForProductTagging(BertPreTrainedModel):
             if self.ngrams.labels is not None and labels is not None:
                 self.ngrams.labels.weight.copy_(labels)
 
+    def pooled(
+        self,
+        input_ids: torch.Tensor | None,
+        attention_mask: torch.Tensor | None,
+        token_type_ids: torch.Tensor | None = None,
+        position_ids: torch.Tensor | None = None,
+        inputs_embeds: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Return the vectors that the linear layer sees, [batch, hidden] (float). The arguments are `forward`'s."""
+        hidden: torch.Tensor = self.bert(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            token_type_ids=token_type_ids,
+            position_ids=position_ids,
+            inputs_embeds=inputs_embeds,
+        ).last_hidden_state
+        if self.config.pooling == "cls":
+            return hidden[:, 0]
+        if attention_mask is None:
+            return hidden.mean(dim=1)
+        mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
+        return (hidden * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1.0)
+
     def forward(
         self,
         input_ids: torch.Tensor | None = None,
@@ -142,20 +165,7 @@ class BertForProductTagging(BertPreTrainedModel):
         Raises:
             ValueError: there are no token ids, which an n-gram table is looked up by.
         """
-        hidden = self.bert(
-            input_ids=input_ids,
-            attention_mask=attention_mask,
-            token_type_ids=token_type_ids,
-            position_ids=position_ids,
-            inputs_embeds=inputs_embeds,
-        ).last_hidden_state
-        if self.config.pooling == "cls":
-            pooled = hidden[:, 0]
-        elif attention_mask is None:
-            pooled = hidden.mean(dim=1)
-        else:
-            mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
-            pooled = (hidden * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1.0)
+        pooled = self.pooled(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
         logits = self.classifier(self.dropout(pooled))
         if self.ngrams is not None:
             if input_ids is None:

@@ -8,14 +8,16 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from catalog.prepared import iter_split
 from settings import Settings
 from steps import Step, disk_errors, locked
-from training.base import plan_base
+from training.base import BasePlan, plan_base
 from training.chain.compared import compared_step, make_compared
+from training.chain.cross_fitted import fold_steps, make_fold
 from training.chain.fine_tuned import RUN, discard_run, fine_tuned_step, make_fine_tuned
 from training.chain.finished import finished_step, make_finished
 from training.chain.inputs import catalog_directory
@@ -112,11 +114,19 @@ def _train(settings: Settings, languages: Mapping[str, int], chain: _Chain, firs
     if not first:
         return None
     discard_run(settings)
-    finished = finished_step(settings, fine_tuned.output)
-    chain.run(finished, lambda: make_finished(finished, settings, fine_tuned.output))
+    folds = _cross_fit(settings, chain, plan, fine_tuned)
+    finished = finished_step(settings, fine_tuned.output, folds)
+    chain.run(finished, lambda: make_finished(finished, settings, fine_tuned.output, folds))
     report = _measure_and_report(settings, chain, fine_tuned.output, finished.output)
     metrics = json.loads((finished.output / METRICS_FILE).read_text(encoding="utf-8"))
     return Trained(finished.output, report, metrics, tuple(chain.made), finished.created)
+
+
+def _cross_fit(settings: Settings, chain: _Chain, plan: BasePlan, fine_tuned: Step) -> list[Path]:
+    folds = fold_steps(settings, fine_tuned)
+    for number, fold in enumerate(folds, 1):
+        chain.run(fold, partial(make_fold, fold, settings, plan, number))
+    return [fold.output for fold in folds]
 
 
 def _measure_and_report(settings: Settings, chain: _Chain, fine_tuned: Path, checkpoint: Path) -> Path:

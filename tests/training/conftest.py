@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from catalog.derivation import derive_taxonomy
 from catalog.taxonomy import Taxonomy
 from settings import Settings, TrainingSettings
 from training.base import resolve_base
+from training.chain import cross_fitted
 
 WORDS: Mapping[str, tuple[str, str]] = {
     "apparel": ("cotton dress", "dress"),
@@ -48,6 +49,14 @@ def write_catalog(
     rows = [row for part in parts.values() for row in part]
     taxonomy = taxonomy or derive_taxonomy({row["category"] for row in rows}, {t: 1 for r in rows for t in r["tags"]})
     (directory / "taxonomy.json").write_text(taxonomy.to_json(), encoding="utf-8")
+
+
+@pytest.fixture(scope="package", autouse=True)
+def no_folds() -> Iterator[None]:
+    """Small catalogues are not cross-fitted here, which would train four times; test_cross_fitting.py does it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cross_fitted, "ENOUGH_VALIDATION", 0)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ from training.course import COURSE_FILE, Course
 from training.data import EncodedExamples
 from training.errors import TrainingError
 from training.fine_tuning import FineTuned, fine_tune
+from training.frozen import fit_frozen
 from training.sampling import choosing_products, sample
 from training.saving import save_model
 from training.text_facts import text_facts, unread_warnings
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 RUN = "training"
 """The folder of the build directory in which an interrupted run keeps what it has learnt so far."""
 PACKAGES = ("tokenizers", "torch", "transformers")
+FINE_TUNED, FROZEN = "fine-tuned", "frozen"
+"""The candidates. The frozen one lies in a folder of this name, on catalogues that are small enough for it."""
 OF_LATER_STEPS = ("baseline", "ngram_buckets", "report_to")
 """Settings that change no weight."""
 
@@ -100,8 +103,12 @@ def make_fine_tuned(step: Step, settings: Settings, plan: BasePlan, *, writes: b
         return
     chosen_on = {"products": len(validation), "sha256": part_digest(settings, "validation")}
     facts = {**_facts(settings, base, fine_tuned), "chosen_on": chosen_on if fine_tuned.facts["best_step"] else None}
+    frozen = fit_frozen(settings.training, base, tokenizer, taxonomy, train)
     with step.making() as directory:
         save_model(directory, fine_tuned.model, tokenizer)
+        if frozen is not None:
+            (directory / FROZEN).mkdir()
+            save_model(directory / FROZEN, frozen, tokenizer)
         data["sha256"] = step.inputs["the training products"]
         Course(facts, data, fine_tuned.history).write(directory)
     discard_run(settings)  # only now: until here an interruption costs nothing that was learnt

@@ -6,18 +6,21 @@ The checkpoint is complete then. What follows measures it and writes about it, a
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
 
 from catalog.heads import TAG
-from catalog.prepared import READERS, Part
+from catalog.prepared import READERS, Part, read_split
 from catalog.taxonomy import Taxonomy
 from settings import Settings
 from steps import Step, code_digest, file_digest, versions
 from training.answers import answers_of, in_batches
-from training.calibration import fit_calibration
+from training.candidates import Candidate, HeldOut, choose
+from training.chain.cross_fitted import ANSWERS_FILE, with_folds
+from training.chain.fine_tuned import FINE_TUNED, FROZEN
 from training.chain.inputs import catalog_directory, content_digest, part_digest, read_taxonomy
 from training.checkpoint import ANSWERING, CARD_FILE, METRICS_FILE, Checkpoint, load_model, write_checkpoint
 from training.course import COURSE_FILE, read_course
@@ -39,8 +42,13 @@ Calibrated, and not measured yet: `python -m training` measures it on the test p
 """
 
 
-def finished_step(settings: Settings, fine_tuned: Path) -> Step:
+def finished_step(settings: Settings, fine_tuned: Path, folds: Sequence[Path] = ()) -> Step:
     """The step that makes a checkpoint of the model in a directory.
+
+    Args:
+        settings: `training` and `build_dir` are used.
+        fine_tuned: the directory.
+        folds: outputs of `training.chain.cross_fitted`, which calibrate beside the validation products.
 
     Raises:
         PreparedCatalogError: The validation part is missing; `TaxonomyError` likewise.
@@ -50,7 +58,9 @@ def finished_step(settings: Settings, fine_tuned: Path) -> Step:
         settings.build_dir / "checkpoint",
         {
             "the fine-tuned model": content_digest(fine_tuned, LEARNT),
+            "the frozen encoder's head": _frozen_digest(fine_tuned),
             "the validation products": part_digest(settings, "validation"),
+            "the folds": [content_digest(fold, (ANSWERS_FILE,)) for fold in folds],
             "the taxonomy": file_digest(catalog_directory(settings) / "taxonomy.json"),
             "the training settings": settings.training.model_dump(mode="json", include={"ngram_buckets", "seed"}),
             "the code": code_digest("training.chain.finished", without=READERS),
@@ -60,7 +70,12 @@ def finished_step(settings: Settings, fine_tuned: Path) -> Step:
     )
 
 
-def make_finished(step: Step, settings: Settings, fine_tuned: Path) -> None:
+def _frozen_digest(fine_tuned: Path) -> str | None:
+    frozen = fine_tuned / FROZEN
+    return content_digest(frozen, ("model.safetensors",)) if frozen.is_dir() else None
+
+
+def make_finished(step: Step, settings: Settings, fine_tuned: Path, folds: Sequence[Path] = ()) -> None:
     """Fit the table of n-grams, calibrate, choose the thresholds, and write the checkpoint.
 
     Raises:
@@ -68,27 +83,41 @@ def make_finished(step: Step, settings: Settings, fine_tuned: Path) -> None:
         DiskError: The disk is full, or can't be written.
     """
     course, taxonomy = read_course(fine_tuned), read_taxonomy(settings)
-    model, tokenizer = load_model(fine_tuned)
     catalog, layout = catalog_directory(settings), taxonomy.layout
+    models = {FINE_TUNED: load_model(fine_tuned)}
+    if (fine_tuned / FROZEN).is_dir():
+        models[FROZEN] = load_model(fine_tuned / FROZEN)
+    tokenizer, vocab_size = models[FINE_TUNED][1], models[FINE_TUNED][0].config.vocab_size
     validation = Part(catalog, "validation")
     encoded = EncodedExamples(sample(validation, choosing_products(layout.width)), taxonomy, tokenizer)
-    labels, carried = encoded.labels, encoded.labels.tags.toarray()
-    ngrams = _fit_table(settings, model.config.vocab_size, taxonomy, tokenizer)
-    logits = predict_logits(model, encoded, int(tokenizer.pad_token_id), "validation part")
+    ngrams = _fit_table(settings, vocab_size, taxonomy, tokenizer)
     ngram_logits = ngrams.logits(encoded) if ngrams else None
-    calibration = fit_calibration(logits, layout, labels.category, carried, ngram_logits)
+    train = read_split(catalog, "train") if folds else []
+    candidates = []
+    for name, (model, _) in models.items():
+        logits = predict_logits(model, encoded, int(tokenizer.pad_token_id), "validation part")
+        held_out = with_folds(HeldOut(logits, ngram_logits, encoded.labels), train, taxonomy, folds, name)
+        candidates.append(Candidate.of(name, model, held_out, layout))
+    best = choose(candidates)
+    model, held_out, calibration = best.model, best.held_out, best.calibration
     calibration.fold_into(model.classifier, layout)
     if ngrams:
         ngrams.put_into(model, calibration.ngram_factors(layout))
-    probabilities = probabilities_of(calibration.apply(logits, layout, ngram_logits), layout)
-    thresholds = choose_thresholds(probabilities[:, layout.columns(TAG)], carried)
-    answers = answers_of(in_batches(probabilities), thresholds, labels, taxonomy)
+    probabilities = probabilities_of(best.logits, layout)
+    thresholds = choose_thresholds(probabilities[:, layout.columns(TAG)], held_out.labels.tags.toarray())
+    answers = answers_of(in_batches(probabilities[: len(encoded)]), thresholds, encoded.labels, taxonomy)
     metrics = {
         "training": {
             **course.training,
+            "encoder": best.name,
+            "held_out_log_loss": {candidate.name: round(candidate.loss, 4) for candidate in candidates},
             "ngram_buckets": model.config.ngram_buckets,
             "calibration": asdict(calibration),
-            "calibrated_on": {"products": len(encoded), "sha256": step.inputs["the validation products"]},
+            "calibrated_on": {
+                "products": len(encoded),
+                "sha256": step.inputs["the validation products"],
+                "cross_fitted_products": len(held_out.labels) - len(encoded),
+            },
         },
         "data": {**course.data, "validation": validation.count()},
         "validation": summarize(answers) if len(encoded) else None,

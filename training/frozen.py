@@ -1,0 +1,104 @@
+"""The other candidate: the base's encoder as it is, under a linear head that is fitted on its vectors.
+
+Fine-tuning overwrites what the base knows. Where labels are many and have few products each, that costs more than it
+brings, and a linear classifier of the frozen encoder answers better (Kumar et al., "Fine-Tuning can Distort Pretrained
+Features and Underperform Out-of-Distribution", ICLR 2022). Held-out products choose (`chain.finished`). The gain:
+docs/experiments/few-labels.md.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+from transformers import PreTrainedTokenizerBase
+
+from catalog.taxonomy import Taxonomy
+from settings import TrainingSettings
+from training.base import BaseModel
+from training.data import EncodedExamples, pad
+from training.fine_tuning import build_model
+from training.losses import ProductTaggingLoss
+from training.modeling_product_tagging import BertForProductTagging
+
+MOST_PRODUCTS = 20_000
+"""With more training products fine-tuning has always been better."""
+DECAY = 0.3
+"""Sum of squared weights over standardized vectors, divided by the number of products, that is added to the loss."""
+MOST_STEPS = 100
+BATCH_SIZE = 64
+
+
+def fit_frozen(
+    settings: TrainingSettings,
+    base: BaseModel,
+    tokenizer: PreTrainedTokenizerBase,
+    taxonomy: Taxonomy,
+    train: EncodedExamples,
+) -> BertForProductTagging | None:
+    """Give the base's encoder under a fitted head; None where there are too many products, or the time is bounded.
+
+    Args:
+        settings: `minutes` bounds the time of training; the pooling is theirs.
+        base: the encoder.
+        tokenizer: that of the products.
+        taxonomy: the labels.
+        train: the training products.
+    """
+    if settings.minutes is not None or len(train) > MOST_PRODUCTS:
+        return None
+    model = build_model(settings, base, taxonomy, train)
+    fit_frozen_head(model, train, ProductTaggingLoss(taxonomy.layout), int(tokenizer.pad_token_id))
+    return model
+
+
+def fit_frozen_head(
+    model: BertForProductTagging, train: EncodedExamples, loss: ProductTaggingLoss, pad_token_id: int
+) -> None:
+    """Fit the head on the vectors of the encoder as it is, by the loss of fine-tuning.
+
+    Args:
+        model: its head's biases stand at the labels' frequencies; weights and biases are changed.
+        train: the training products.
+        loss: of a batch.
+        pad_token_id: what fills the short rows of a batch.
+    """
+    vectors = pooled_vectors(model, train, pad_token_id)
+    mean, scale = vectors.mean(dim=0), vectors.std(dim=0).mean().clamp(min=1e-6)
+    vectors = (vectors - mean) / scale
+    labels = train.labels
+    category = torch.from_numpy(labels.category).to(vectors.device)
+    tags = torch.from_numpy(labels.tags.toarray().astype(np.float32)).to(vectors.device)
+    counts = torch.from_numpy(labels.weight).to(vectors.device)
+    weight = torch.zeros_like(model.classifier.weight, requires_grad=True)
+    bias = model.classifier.bias.detach().clone().requires_grad_()
+    solver = torch.optim.LBFGS([weight, bias], max_iter=MOST_STEPS, line_search_fn="strong_wolfe")
+
+    def step() -> torch.Tensor:
+        solver.zero_grad()
+        decay = DECAY * weight.square().sum() / len(train)
+        value = loss(nn.functional.linear(vectors, weight, bias), category, tags, counts) + decay
+        value.backward()
+        return value
+
+    solver.step(step)
+    with torch.no_grad():
+        model.classifier.weight.copy_(weight / scale)
+        model.classifier.bias.copy_(bias - (weight / scale) @ mean)
+
+
+def pooled_vectors(model: BertForProductTagging, examples: EncodedExamples, pad_token_id: int) -> torch.Tensor:
+    """Return the vectors that the head sees of N products, float32 [N, hidden], where the model lies."""
+    by_length = np.argsort(examples.lengths, kind="stable")
+    vectors = torch.zeros(len(examples), model.config.hidden_size, device=model.device)
+    was_training = model.training
+    model.train(False)
+    with torch.inference_mode():
+        starts = range(0, len(examples), BATCH_SIZE)
+        for start in tqdm(starts, desc="frozen encoder", unit="batch", disable=None, leave=False):
+            rows = by_length[start : start + BATCH_SIZE]
+            ids, mask = pad([examples.token_ids(row) for row in rows], pad_token_id)
+            vectors[rows] = model.pooled(ids.to(model.device), mask.to(model.device)).float()
+    model.train(was_training)
+    return vectors.clone()  # out of the inference mode, so that gradients may be taken
