@@ -102,6 +102,7 @@ def report_text(metrics: Mapping[str, Any], taxonomy: Taxonomy) -> str:
         f"{training['seconds'] / 60:.1f} minutes on {training['device']} ({training['precision']}, "
         f"{training['processes']} process{'' if training['processes'] == 1 else 'es'}, {training['threads']} threads)",
         *_how_the_step_was_chosen(training),
+        *_which_encoder(training),
     ]
     if plan := training["plan"]:
         given_up = f" Given up for the time: {plan['given_up']}." if plan["given_up"] else ""
@@ -177,6 +178,16 @@ def _how_the_step_was_chosen(training: Mapping[str, Any]) -> list[str]:
             f"({calibrated['products']:,} products)"
         )
     return [line]
+
+
+def _which_encoder(training: Mapping[str, Any]) -> list[str]:
+    losses, calibrated = training["held_out_log_loss"], training["calibrated_on"]
+    if len(losses) == 1:
+        return []
+    taken = "the fine-tuned one" if training["encoder"] == "fine-tuned" else "the base as it is, under a fitted head"
+    count = calibrated["products"] + calibrated["cross_fitted_products"]
+    told = ", ".join(f"{loss:.3f} {name}" for name, loss in losses.items())
+    return [f"- the encoder: {taken}, by the log loss on {count:,} held-out products ({told})"]
 
 
 def _beside_the_encoder(training: Mapping[str, Any]) -> str:
