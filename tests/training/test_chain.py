@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from catalog.taxonomy import Label, Taxonomy
 from settings import Settings
 from steps import code_digest
 from tests.training.conftest import SettingsMaker, make_products, quick_settings, write_catalog
-from training import pipeline, plots
+from training import frozen, pipeline, plots
 from training.baseline import LinearBaseline
 from training.chain import compared, fine_tuned, finished, measured, reported
 from training.pipeline import Trained, train
@@ -47,6 +47,14 @@ def run(settings: Settings, **options: Any) -> Trained:
     trained = train(settings, **options)
     assert trained is not None
     return trained
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_frozen_candidate() -> Iterator[None]:
+    """Another training would give the same checkpoint where the frozen encoder is taken before and after."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frozen, "MOST_PRODUCTS", 0)
+        yield
 
 
 @pytest.fixture(scope="module")

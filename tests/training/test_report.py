@@ -152,7 +152,7 @@ def test_without_a_baseline_tables_have_no_column_for_it_and_the_reason_is_told(
 
 def test_the_card_says_when_another_validation_part_has_chosen_the_step() -> None:
     assert "kept: step 75, the best on the validation part\n" in report_text(METRICS, TAXONOMY)
-    calibrated = {"products": 120, "sha256": "2b"}
+    calibrated = {"products": 120, "sha256": "2b", "cross_fitted_products": 0}
     metrics = {**METRICS, "training": {**METRICS["training"], "calibrated_on": calibrated}}
     assert (
         "the best on the validation part of then (100 products); probabilities and thresholds are fitted on the "
