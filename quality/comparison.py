@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import median
@@ -60,15 +60,20 @@ class Seeds:
     """The results of one system at one task and number of labels.
 
     Attributes:
-        results: by seed.
+        results: by seed, `brief`.
+        samples: seed → figure → its resamples.
     """
 
     results: Mapping[int, Result]
+    samples: Mapping[int, Mapping[str, Samples]]
 
-    @cached_property
-    def samples(self) -> Mapping[int, Mapping[str, Samples]]:
-        """Seed → figure → its resamples."""
-        return {seed: samples(result.outcomes) for seed, result in self.results.items()}
+    @classmethod
+    def of(cls, results: Iterable[Result]) -> Seeds:
+        """Draw the resamples of results."""
+        kept, drawn = {}, {}
+        for result in results:
+            kept[result.seed], drawn[result.seed] = result.brief(), samples(result.outcomes())
+        return cls(kept, drawn)
 
     def figure(self, name: str) -> Figure | None:
         """A figure over the seeds; None where the results don't have it."""
@@ -109,8 +114,9 @@ class Row:
 
     @property
     def any(self) -> Result | None:
-        """One result, for what all of them share."""
-        return next((one for seeds in self.systems.values() for one in seeds.results.values()), None)
+        """One result, for what all of them share: of a system that answers tags, if there is one."""
+        found = [one for seeds in self.systems.values() for one in seeds.results.values()]
+        return max(found, key=lambda one: int(one.answers["tags"]), default=None)
 
     @cached_property
     def differences(self) -> Mapping[str, Difference]:

@@ -79,8 +79,8 @@ class Reports:
                 files = [result_file(cell, system) for cell in cells]
                 key = tuple((str(file), file.stat().st_mtime_ns) for file in files if file.is_file())
                 if key not in self._seeds:
-                    found = {cell.seed: result for cell in cells if (result := read_result(cell, system))}
-                    self._seeds[key] = Seeds(found)
+                    found = (read_result(cell, system) for cell in cells)
+                    self._seeds[key] = Seeds.of(result for result in found if result)
                 if self._seeds[key].results:
                     systems[system.name] = self._seeds[key]
                 reasons = [reason for cell in cells if (reason := read_failure(cell, system))]
@@ -108,7 +108,7 @@ def as_json(row: Row) -> dict[str, Any]:
         "labels": one.labels if one else None,
         "categories": one.answers["categories"] if one else None,
         "tags": one.answers["tags"] if one else None,
-        "tested_on": len(one.answers["category"]) if one else None,
+        "tested_on": one.answers["tested_on"] if one else None,
         "systems": {
             name: {
                 "figures": {figure: asdict(value) for figure in FIGURES if (value := seeds.figure(figure))},

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ class Result:
         figures: as in metrics.json, and `coverage_95`.
         setting: what the system chose.
         halves: name of a part of the system → its figures.
-        answers: what it said of each test product, as JSON holds it.
+        answers: what it said of each test product, as `Outcomes.to_json` has it; a `brief` result has the counts only.
     """
 
     system: str
@@ -52,10 +51,14 @@ class Result:
     halves: Mapping[str, Mapping[str, float]]
     answers: Mapping[str, Any]
 
-    @cached_property
     def outcomes(self) -> Outcomes:
-        """What it said of each test product."""
+        """What it said of each test product; none of a `brief` result."""
         return Outcomes.from_json(self.answers)
+
+    def brief(self) -> Result:
+        """The same without what it said of each product: a night's results would take a gigabyte of memory."""
+        kept = {name: self.answers[name] for name in ("products", "categories", "tags")}
+        return replace(self, answers={**kept, "tested_on": len(self.answers["category"])})
 
 
 def now() -> str:

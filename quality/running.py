@@ -51,7 +51,7 @@ def run_module(words: Sequence[str], log: Path, until: float | None = None) -> N
         finally:
             _end(process)
     if status:
-        raise QualityError(f"{_last_words(log, status)} (log: {log})")
+        raise QualityError(f"{last_words(log, status)} (log: {log})")
 
 
 def _search_path() -> str:
@@ -72,7 +72,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             continue
 
 
-def _last_words(log: Path, status: int) -> str:
+def last_words(log: Path, status: int) -> str:
     """The sentence that a command ended with, or the last line of what it told."""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]

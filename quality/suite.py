@@ -52,6 +52,7 @@ class Suite:
     _known: list[Result] = field(default_factory=list)
     _tried: set[Path] = field(default_factory=set)
     _unprepared: set[tuple[str, str]] = field(default_factory=set)
+    _set_up: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> bool:
         """Measure; what fails is told and left out.
@@ -62,7 +63,7 @@ class Suite:
         for cell in self.plan.cells():
             for system in self.plan.systems_of(cell):
                 if result := read_result(cell, system):
-                    self._known.append(result)
+                    self._known.append(result.brief())
         for cell in self.plan.cells():
             try:
                 measured = self._cell(cell)
@@ -103,6 +104,8 @@ class Suite:
         reason = reason_to_run(former, inputs_of(cell, system))
         if reason is None:
             return False
+        if self._lacks(cell, system):
+            return True
         logger.info("%s: %s is measured, because %s.%s", cell.title, system.title, reason, self._left(cell))
         started = time.monotonic()
         try:
@@ -116,9 +119,28 @@ class Suite:
             logger.warning("%s: %s failed: %s. The others go on.", cell.title, system.title, error)
             self._keep_failure(cell, [system], str(error))
             return True
-        self._known.append(result)
+        self._known.append(result.brief())
         logger.info("%s: %s %s, in %s.", cell.title, system.title, told(result), duration(time.monotonic() - started))
         return True
+
+    def _lacks(self, cell: Cell, system: System) -> bool:
+        """Make what a system needs beside this project, once in a run; returns whether that failed, which is told."""
+        if system.setup is None:
+            return False
+        if system.name not in self._set_up:
+            folder, log = self.plan.folder / f".{system.name}", self.plan.folder / f".{system.name}.log"
+            logger.info("%s: its environment is looked at, and made where it is not there.", system.title)
+            try:
+                run_module((system.setup, str(folder)), log, self.until)
+                self._set_up[system.name] = ""
+            except OutOfTime:
+                raise
+            except QualityError as error:
+                self._set_up[system.name] = str(error)
+                logger.warning("%s is left out: %s.", system.title, error)
+        if reason := self._set_up[system.name]:
+            self._keep_failure(cell, [system], reason)
+        return bool(reason)
 
     def _check_time(self) -> None:
         if self.until is not None and time.monotonic() >= self.until:

@@ -122,7 +122,7 @@ def _head(row: Row) -> str:
     one = row.any
     assert one is not None
     seeds = max(len(system.results) for system in row.systems.values())
-    tested = len(one.answers["category"])
+    tested = one.answers["tested_on"]
     parts = (
         row.task,
         f"{one.labels:,}",

@@ -77,7 +77,7 @@ def _training_files(data: Path) -> Iterator[tuple[str, Path]]:
         raise QualityError(f"{data} can't be read ({error.strerror}). Name a folder: --data DIR.") from error
     for path in entries:
         stem, ending, rest = path.name.partition(f"{TRAIN}.")
-        if stem and ending and path.is_file() and f".{rest}".lower() in _endings():
+        if stem and ending and not stem.startswith(".") and path.is_file() and f".{rest}".lower() in _endings():
             yield stem, path
 
 

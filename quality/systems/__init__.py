@@ -26,6 +26,8 @@ class System:
         settings: sections and keys of the settings that it depends on; None in place of keys: the whole section.
         reads_files: whether it reads the data set's files itself; otherwise it sees the prepared products only.
         most_labels: it is left out of cells with more by default; None: of none.
+        setup: a module that is run before the system is measured for the first time, with the folder that it fills;
+            None: nothing is needed.
     """
 
     name: str
@@ -36,6 +38,7 @@ class System:
     settings: Mapping[str, frozenset[str] | None]
     reads_files: bool = False
     most_labels: int | None = None
+    setup: str | None = None
 
 
 BASE_SETTINGS = frozenset({"base", "base_vocabulary", "base_layers", "minutes", "max_length", "pooling"})
@@ -65,6 +68,16 @@ SYSTEMS = (
         code=("quality.systems.frozen",),
         packages=("numpy", "scikit-learn", "tokenizers", "torch", "transformers"),
         settings={"training": BASE_SETTINGS},
+    ),
+    System(
+        SETFIT,
+        "SetFit",
+        "quality.systems.setfit",
+        code=("quality.systems.setfit", "quality.systems.setfit_worker"),
+        packages=("tokenizers", "torch", "transformers"),
+        settings={"training": BASE_SETTINGS},
+        most_labels=1000,
+        setup="quality.systems.setfit_environment",
     ),
 )
 BY_NAME = {system.name: system for system in SYSTEMS}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +20,12 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from quality.systems.interface import Answered, answers_from
-from quality.systems.selection import Score, accuracy, chosen_rows, micro_f1, out_of_fold
+from quality.systems.selection import FOLDS, Score, accuracy, chosen_rows, micro_f1, out_of_fold
 from training.baseline import features
 from training.data import encode_labels
 from training.linear_machines import LinearMachines
 from training.thresholds import DEFAULT_THRESHOLD, choose_thresholds
-from training.vocabulary_bound import TooLargeError, bounded_features
+from training.vocabulary_bound import LARGEST_WORK, TooLargeError, bounded_features
 
 if TYPE_CHECKING:  # the suite's own code is no part of what a system learns and answers
     from quality.cells import Cell, Products
@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float32]
 Columns = npt.NDArray[np.bool_]
+Analyzer = Callable[[str], Iterable[str]]
 
 WORDS, BOTH = "words", "words and characters"
 KINDS = (WORDS, BOTH)
@@ -43,10 +44,14 @@ SHORTEST, LONGEST = 2, 5
 """Lengths of the runs of characters."""
 LARGEST_MIB = 1024
 """Most memory of the features of one kind with their coefficients: words and characters together take two of them."""
+FEATURE_BYTES = 200
+"""What a feature takes beside its coefficients, at most."""
 CHOICE_WORK = 2_000_000_000
 """Features of products times labels that choosing may fit in all, about five to ten minutes."""
-ENOUGH = 100
+ENOUGH = 20
 """With fewer validation products, probabilities are calibrated on the margins of the training products out of fold."""
+CALIBRATION_FOLDS = 10
+"""More than for choosing: machines that saw far fewer products have other margins, which thresholds suffer from."""
 _SCALES = np.geomspace(0.5, 16.0, 41)
 _MIN_POSITIVES = 5
 
@@ -81,15 +86,28 @@ class Features:
         """
         self._vectorizers = []
         for analyzer in (features, characters)[: 1 + (self._kind == BOTH)]:
-            bounded = bounded_features(texts, analyzer, self._columns, LARGEST_MIB)
+            kept = kept_features(texts, analyzer, self._columns)
             # The words as the product's baseline counts them; characters repeat, and are damped.
-            vectorizer = TfidfVectorizer(analyzer=bounded, dtype=np.float64, sublinear_tf=analyzer is characters)
+            vectorizer = TfidfVectorizer(analyzer=kept, dtype=np.float64, sublinear_tf=analyzer is characters)
             self._vectorizers.append(vectorizer.fit(texts))
         return self.transform(texts)
 
     def transform(self, texts: Sequence[str]) -> csr_matrix:
         """Return the features of texts, float64 [N, features]."""
         return hstack([vectorizer.transform(texts) for vectorizer in self._vectorizers], format="csr")
+
+
+def kept_features(texts: Sequence[str], analyzer: Analyzer, columns: int) -> Analyzer:
+    """Return what gives the features of a text: all of them, or where these don't fit those of more products.
+
+    Raises:
+        TooLargeError: Even those don't fit.
+    """
+    postings = sum(len(set(analyzer(text))) for text in texts)
+    # Few texts fit whatever they hold: then it need not be counted which product has which.
+    if postings * (columns * 4 + FEATURE_BYTES) <= LARGEST_MIB << 20 and postings * columns <= LARGEST_WORK:
+        return analyzer
+    return bounded_features(texts, analyzer, columns, LARGEST_MIB)
 
 
 @dataclass(frozen=True)
@@ -281,12 +299,15 @@ def fitted(matrix: csr_matrix, columns: csr_matrix, regularization: float, seed:
     return machines
 
 
-def _out_of_fold(matrix: csr_matrix, columns: csr_matrix, regularization: float, seed: int) -> Floats:
+def _out_of_fold(
+    matrix: csr_matrix, columns: csr_matrix, regularization: float, seed: int, number: int = FOLDS
+) -> Floats:
     return out_of_fold(
         lambda learnt, asked: fitted(matrix[learnt], columns[learnt], regularization, seed).margins(matrix[asked]),
         matrix.shape[0],
         columns.shape[1],
         seed,
+        number,
     )
 
 
@@ -295,7 +316,7 @@ def _unseen(setting: Setting, head: Head, texts: Sequence[str], seed: int) -> Fl
     if len(texts) < 2:
         return np.zeros((len(texts), head.width), dtype=np.float32)
     matrix = Features(setting.kind, head.width).fit(texts)
-    return _out_of_fold(matrix, head.columns, setting.regularization, seed)
+    return _out_of_fold(matrix, head.columns, setting.regularization, seed, CALIBRATION_FOLDS)
 
 
 def _temperature(margins: Floats, categories: npt.NDArray[np.int64]) -> float:

@@ -20,8 +20,8 @@ Score = Callable[[Floats, Rows], float]
 """How good the margins of some rows are; higher is better."""
 
 FOLDS = 3
-FEW = 2000
-"""So many products are always enough to choose by: a larger share of more tells the settings apart no better."""
+MANY = 50
+"""So many categories are drawn among, in place of products."""
 
 
 def folds(count: int, seed: int, number: int = FOLDS) -> Iterator[tuple[Rows, Rows]]:
@@ -38,10 +38,10 @@ def folds(count: int, seed: int, number: int = FOLDS) -> Iterator[tuple[Rows, Ro
         yield np.concatenate([*parts[:place], *parts[place + 1 :]]), held_out
 
 
-def out_of_fold(fit: Fit, count: int, labels: int, seed: int) -> Floats:
+def out_of_fold(fit: Fit, count: int, labels: int, seed: int, number: int = FOLDS) -> Floats:
     """Return the margins of every row by machines that did not see it, float32 [count, labels]."""
     margins = np.zeros((count, labels), dtype=np.float32)
-    for learnt, held_out in folds(count, seed):
+    for learnt, held_out in folds(count, seed, number):
         margins[held_out] = fit(learnt, held_out)
     return margins
 
@@ -68,9 +68,6 @@ def chosen_rows(categories: npt.NDArray[np.int64], share: float, seed: int) -> R
         kept = random.permutation(present)[: max(2, math.ceil(len(present) * math.sqrt(share)))]
         return np.flatnonzero(np.isin(categories, kept))
     return np.sort(random.permutation(count)[: max(2, math.ceil(count * share))])
-
-
-MANY = 50
 
 
 def accuracy(categories: npt.NDArray[np.int64]) -> Score:

@@ -26,7 +26,7 @@ def make_rows(count: int, start: int, *, path: bool = True) -> Iterator[dict[str
         category = list(WORDS)[number % len(WORDS)]
         first, second = draw.sample(WORDS[category], 2)
         # Words of its own, so that no product passes for another's variant.
-        own = [f"{draw.choice('bcdfg')}{draw.randrange(10**6)}" for _ in range(2)]
+        own = ["".join(draw.choices("abcdefghijklmnoprstuvwy", k=7)) for _ in range(3)]
         row = {"id": f"p{number}", "title": " ".join([first, second, *own]), "tags": [second]}
         if number % 10:
             row |= {"category": category} | ({"category_path": [category, first]} if path else {})
