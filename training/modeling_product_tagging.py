@@ -20,37 +20,46 @@ class ProductTaggingConfig(BertConfig):
     Args:
         pooling: `mean` (of the token vectors under the attention mask) or `cls` (the first token's vector).
         ngram_buckets: rows of the n-gram table that pairs of tokens share; 0: there is no such table.
+        ngram_tokens: rows of that table for single tokens; the first is for all tokens that it doesn't know.
         ngram_rank: columns of that table; as many as there are labels, or fewer, which a matrix then turns into labels.
         classifier_dropout: dropout probability on the pooled vector.
     """
 
     model_type = "bert"
 
-    def __init__(self, pooling: str = "mean", ngram_buckets: int = 0, ngram_rank: int = 0, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        pooling: str = "mean",
+        ngram_buckets: int = 0,
+        ngram_tokens: int = 0,
+        ngram_rank: int = 0,
+        **kwargs: Any,
+    ) -> None:
         if pooling not in ("mean", "cls"):
             raise ValueError(f"pooling is {pooling!r}; it must be 'mean' or 'cls'.")
-        if ngram_buckets and not ngram_rank:
+        if ngram_buckets and not (ngram_rank and ngram_tokens):
             raise ValueError("It has an n-gram table of an older version, which is no longer read: train again.")
         super().__init__(**kwargs)
         self.pooling = pooling
         self.ngram_buckets = ngram_buckets
+        self.ngram_tokens = ngram_tokens
         self.ngram_rank = ngram_rank
 
 
-def pair_ids(left: Any, right: Any, vocab_size: int, buckets: int) -> Any:
-    """Number pairs of neighbouring tokens: a row of the n-gram table for each, behind those of the single tokens.
+def pair_ids(left: Any, right: Any, first: int, buckets: int) -> Any:
+    """Number pairs of neighbouring tokens: a row of the n-gram table for each.
 
     Args:
         left: token ids, int64, a torch tensor or a numpy array of any shape.
         right: the tokens behind them, of the same kind and shape.
-        vocab_size: V, the number of single tokens.
+        first: the first row for pairs.
         buckets: B.
 
     Returns:
-        Numbers from V to V + B - 1, of the same kind and shape. Different pairs may share one.
+        Numbers from `first` to `first` + B - 1, of the same kind and shape. Different pairs may share one.
     """
     # A prime. The sum stays within 32 bits for vocabularies of up to 270,000 tokens, whatever an engine computes in.
-    return vocab_size + (left * 7919 + right) % buckets
+    return first + (left * 7919 + right) % buckets
 
 
 class NgramTable(nn.Module):
@@ -61,28 +70,39 @@ class NgramTable(nn.Module):
     rows, as in fastText (Joulin et al., "Bag of Tricks for Efficient Text Classification", EACL 2017).
 
     Attributes:
-        rows: float [V + B, R + 1]; the last column is the n-gram's squared weight, 0 for one that was never seen.
+        row_of: int64 [V], the row of each token; row 0 is for all that were never seen.
+        rows: float [U + B, R + 1], U for tokens and B for pairs; the last column is the n-gram's squared weight, 0 for
+            one that was never seen.
         labels: turns R sums into C + T logits; None where they are the logits.
         offsets: float [C + T], added to the logits.
     """
 
-    def __init__(self, vocab_size: int, buckets: int, rank: int, num_labels: int) -> None:
+    row_of: torch.Tensor
+
+    def __init__(self, vocab_size: int, tokens: int, buckets: int, rank: int, num_labels: int) -> None:
         super().__init__()
-        self.vocab_size, self.buckets = vocab_size, buckets
-        self.rows = nn.Embedding(vocab_size + buckets, rank + 1)
+        self.tokens, self.buckets = tokens, buckets
+        self.register_buffer("row_of", torch.zeros(vocab_size, dtype=torch.int64))
+        self.rows = nn.Embedding(tokens + buckets, rank + 1)
         self.labels = nn.Linear(rank, num_labels, bias=False) if rank < num_labels else None
         self.offsets = nn.Parameter(torch.zeros(num_labels))
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Return logits [batch, C + T], float, of token ids and their mask, int64 [batch, length]."""
-        pairs = pair_ids(input_ids[:, :-1], input_ids[:, 1:], self.vocab_size, self.buckets)
-        ngrams = torch.cat((input_ids, pairs), dim=1)
+        pairs = pair_ids(input_ids[:, :-1], input_ids[:, 1:], self.tokens, self.buckets)
+        ngrams = torch.cat((self.row_of[input_ids], pairs), dim=1)
         there = torch.cat((attention_mask, attention_mask[:, :-1] * attention_mask[:, 1:]), dim=1)
         total = (self.rows(ngrams) * there.to(self.rows.weight.dtype).unsqueeze(-1)).sum(dim=1)
         # At least 1: an n-gram's weight is no less, and a text without a known one has only zeros.
         sums = total[:, :-1] / total[:, -1:].clamp(min=1.0).sqrt()
         logits: torch.Tensor = (sums if self.labels is None else self.labels(sums)) + self.offsets
         return logits
+
+
+def _table(config: Any) -> NgramTable:
+    return NgramTable(
+        config.vocab_size, config.ngram_tokens, config.ngram_buckets, config.ngram_rank, config.num_labels
+    )
 
 
 class BertForProductTagging(BertPreTrainedModel):
@@ -98,21 +118,26 @@ class BertForProductTagging(BertPreTrainedModel):
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)
         self.ngrams = None
         if config.ngram_buckets:
-            self.ngrams = NgramTable(config.vocab_size, config.ngram_buckets, config.ngram_rank, config.num_labels)
+            self.ngrams = _table(config)
         self.post_init()
 
-    def set_ngrams(self, rows: torch.Tensor, labels: torch.Tensor | None, offsets: torch.Tensor) -> None:
+    def set_ngrams(
+        self, row_of: torch.Tensor, rows: torch.Tensor, labels: torch.Tensor | None, offsets: torch.Tensor
+    ) -> None:
         """Put an n-gram table beside the encoder.
 
         Args:
-            rows: float [V + B, R + 1], B at least 1.
+            row_of: int64 [V], numbers below U.
+            rows: float [U + B, R + 1], B at least 1.
             labels: float [C + T, R]; None where R is C + T, and the table's columns are the labels.
             offsets: float [C + T].
         """
         config = self.config
-        config.ngram_buckets, config.ngram_rank = len(rows) - config.vocab_size, rows.shape[1] - 1
-        self.ngrams = NgramTable(config.vocab_size, config.ngram_buckets, config.ngram_rank, config.num_labels)
+        config.ngram_tokens = int(row_of.max()) + 1
+        config.ngram_buckets, config.ngram_rank = len(rows) - config.ngram_tokens, rows.shape[1] - 1
+        self.ngrams = _table(config)
         with torch.no_grad():
+            self.ngrams.row_of.copy_(row_of)
             self.ngrams.rows.weight.copy_(rows)
             self.ngrams.offsets.copy_(offsets)
             if self.ngrams.labels is not None and labels is not None:

@@ -29,9 +29,7 @@ logger = logging.getLogger(__name__)
 
 BUCKETS = 131_072
 """Rows for pairs, where that many fit."""
-FEWEST_BUCKETS = 16_384
-LARGEST_RANK = 256
-"""Columns of the table, at most. With more labels a matrix turns them into labels."""
+FEWEST_BUCKETS = 8_192
 SMALLEST_RANK = 32
 LARGEST_TABLE_MIB = 64
 """Every process that serves the table holds it in memory."""
@@ -50,7 +48,7 @@ class TableSize:
 
     Attributes:
         buckets: B, rows for pairs; 0: there is no table.
-        rank: R, columns.
+        rank: R, columns; as many as there are labels, or fewer.
     """
 
     buckets: int
@@ -93,32 +91,45 @@ class Ngrams:
         labels = None if self.labels is None else torch.from_numpy(self.labels * factors[:, np.newaxis])
         weights = self.rarity[:, np.newaxis]
         table = np.hstack([rows * weights, weights * weights])
-        model.set_ngrams(torch.from_numpy(table), labels, torch.from_numpy(self.offsets * factors))
+        # Most of a vocabulary is never seen in a catalogue: those tokens share row 0, which says nothing.
+        vocab_size = len(table) - self.buckets
+        seen = np.flatnonzero(self.rarity[:vocab_size])
+        row_of = np.zeros(vocab_size, dtype=np.int64)
+        row_of[seen] = np.arange(1, len(seen) + 1)
+        table = np.vstack([np.zeros_like(table[:1]), table[seen], table[vocab_size:]])
+        offsets = torch.from_numpy(self.offsets * factors)
+        model.set_ngrams(torch.from_numpy(row_of), torch.from_numpy(table), labels, offsets)
 
 
-def table_size(settings: TrainingSettings, vocab_size: int, num_labels: int) -> TableSize:
+def table_size(settings: TrainingSettings, tokens: int, num_labels: int) -> TableSize:
     """Say how large a table fits.
 
     Args:
         settings: `ngram_buckets` may be `auto`.
-        vocab_size: V.
+        tokens: how many different ones the training products have.
         num_labels: C + T.
     """
-    rank = min(num_labels, LARGEST_RANK)
     if settings.ngram_buckets != "auto":
-        return TableSize(settings.ngram_buckets, rank if settings.ngram_buckets else 0)
+        return TableSize(settings.ngram_buckets, num_labels if settings.ngram_buckets else 0)
     cells = LARGEST_TABLE_MIB * 2**20 // 4
-    rank = min(rank, cells // (vocab_size + FEWEST_BUCKETS) - 1)
-    if rank >= min(num_labels, SMALLEST_RANK):
-        for buckets in (BUCKETS, BUCKETS // 2, BUCKETS // 4, FEWEST_BUCKETS):
-            of_machines = (vocab_size + buckets) * num_labels * 4 / 2**20
-            if (vocab_size + buckets) * (rank + 1) <= cells and of_machines <= LARGEST_FIT_MIB:
-                return TableSize(buckets, rank)
+    buckets = BUCKETS
+    # Half as many columns as labels say no less than all of them (docs/experiments/ngram-table.md).
+    while buckets > FEWEST_BUCKETS and cells // (tokens + 1 + buckets) - 1 < num_labels / 2:
+        buckets //= 2
+    rank = min(num_labels, cells // (tokens + 1 + buckets) - 1)
+    of_machines = (tokens + buckets) * num_labels * 4 / 2**20
+    if rank >= min(num_labels, SMALLEST_RANK) and of_machines <= LARGEST_FIT_MIB:
+        return TableSize(buckets, rank)
     logger.info(
         "No n-gram table: with %s labels and %s tokens it would take too much memory to fit. "
-        "training.ngram_buckets=%d makes it.", f"{num_labels:,}", f"{vocab_size:,}", FEWEST_BUCKETS,
+        "training.ngram_buckets=%d makes it.", f"{num_labels:,}", f"{tokens:,}", FEWEST_BUCKETS,
     )  # fmt: skip
     return TableSize(0, 0)
+
+
+def different_tokens(texts: EncodedTexts) -> int:
+    """Return how many different tokens there are in texts."""
+    return len(np.unique(texts.flat_ids))
 
 
 def products_to_fit(num_labels: int) -> int:

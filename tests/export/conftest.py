@@ -121,7 +121,8 @@ def write_checkpoint(
     )
     model = BertForProductTagging(config)
     rows = torch.randn(len(tokenizer) + NGRAM_BUCKETS, len(names)) / 10
-    model.set_ngrams(torch.cat((rows, torch.ones(len(rows), 1)), dim=1), None, torch.zeros(len(names)))
+    rows = torch.cat((rows, torch.ones(len(rows), 1)), dim=1)
+    model.set_ngrams(torch.arange(len(tokenizer)), rows, None, torch.zeros(len(names)))
     _train(model, tokenizer, taxonomy, steps)
     model.save_pretrained(directory)
     tokenizer.save_pretrained(directory)

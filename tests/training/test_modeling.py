@@ -42,7 +42,7 @@ def test_padding_does_not_change_a_text_s_logits(pooling: str) -> None:
 
 def with_ngrams(model: BertForProductTagging, buckets: int = 30, rank: int = 5) -> BertForProductTagging:
     rows = torch.cat((torch.randn(50 + buckets, rank), 1 + torch.rand(50 + buckets, 1)), dim=1)
-    model.set_ngrams(rows, torch.randn(5, rank) if rank < 5 else None, torch.randn(5))
+    model.set_ngrams(torch.arange(50), rows, torch.randn(5, rank) if rank < 5 else None, torch.randn(5))
     return model
 
 
@@ -55,6 +55,19 @@ def test_the_n_gram_table_adds_the_rows_of_the_tokens_and_of_their_pairs() -> No
     total = rows[[2, 7, 9, *pairs]].sum(dim=0)
     added = total[:5] / total[5].sqrt() + offsets
     assert torch.allclose(model(input_ids=ids).logits, alone + added, atol=1e-5)
+
+
+def test_tokens_share_the_rows_that_they_are_given() -> None:
+    model = tiny()
+    rows = torch.cat((torch.randn(3 + 30, 5), torch.ones(33, 1)), dim=1)
+    row_of = torch.zeros(50, dtype=torch.int64)
+    row_of[[7, 9]] = torch.tensor([1, 2])
+    model.set_ngrams(row_of, rows, None, torch.zeros(5))
+    assert (model.config.ngram_tokens, model.config.ngram_buckets) == (3, 30) and model.ngrams is not None
+    pair = 3 + (7 * 7919 + 9) % 30
+    total = rows[[1, 2, pair]].sum(dim=0)
+    answered = model.ngrams(torch.tensor([[7, 9]]), torch.ones(1, 2, dtype=torch.long))
+    assert torch.allclose(answered, total[:5] / total[5].sqrt(), atol=1e-5)
 
 
 def test_n_grams_that_no_product_had_count_nothing() -> None:

@@ -31,7 +31,7 @@ from training.data import EncodedExamples, encode_labels, joined_labels
 from training.fine_tuning import fine_tune
 from training.frozen import fit_frozen
 from training.inference import predict_logits
-from training.ngrams import fit_ngrams, table_size
+from training.ngrams import different_tokens, fit_ngrams, table_size
 from training.rates import least_steps
 
 logger = logging.getLogger(__name__)
@@ -156,7 +156,7 @@ def _answers(
     if (frozen := fit_frozen(training, base, tokenizer, taxonomy, others)) is not None:
         answers[FROZEN] = predict_logits(frozen, own, pad_token_id)
     vocab_size = fitted.model.config.vocab_size
-    size = table_size(training, vocab_size, taxonomy.layout.width)
+    size = table_size(training, different_tokens(others), taxonomy.layout.width)
     if size.buckets:
         answers[NGRAMS] = fit_ngrams(others, taxonomy.layout, vocab_size, size, training.seed).logits(own)
     return answers

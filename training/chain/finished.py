@@ -27,7 +27,7 @@ from training.course import COURSE_FILE, read_course
 from training.data import EncodedExamples
 from training.evaluation import summarize
 from training.inference import predict_logits, probabilities_of
-from training.ngrams import Ngrams, fit_ngrams, products_to_fit, table_size
+from training.ngrams import Ngrams, different_tokens, fit_ngrams, products_to_fit, table_size
 from training.sampling import choosing_products, sample, spread
 from training.thresholds import choose_thresholds
 
@@ -130,13 +130,12 @@ def make_finished(step: Step, settings: Settings, fine_tuned: Path, folds: Seque
 def _fit_table(
     settings: Settings, vocab_size: int, taxonomy: Taxonomy, tokenizer: PreTrainedTokenizerBase
 ) -> Ngrams | None:
-    width = taxonomy.layout.width
-    size = table_size(settings.training, vocab_size, width)
+    width, products = taxonomy.layout.width, Part(catalog_directory(settings), "train")
+    there, most = products.count(), products_to_fit(width)
+    train = EncodedExamples(spread(products, there, most), taxonomy, tokenizer)
+    size = table_size(settings.training, different_tokens(train), width)
     if not size.buckets:
         return None
-    products, most = Part(catalog_directory(settings), "train"), products_to_fit(width)
-    there = products.count()
     of_all = f" of {there:,}" if there > most else ""
     logger.info("Fitting the n-gram table: %d labels, %s%s products.", width, f"{min(there, most):,}", of_all)
-    train = EncodedExamples(spread(products, there, most), taxonomy, tokenizer)
     return fit_ngrams(train, taxonomy.layout, vocab_size, size, settings.training.seed)
