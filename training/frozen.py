@@ -24,6 +24,8 @@ from training.modeling_product_tagging import BertForProductTagging
 
 MOST_PRODUCTS = 20_000
 """With more training products fine-tuning has always been better."""
+MOST_CELLS = 2**25
+"""Products times labels: the head is fitted on all of them at once, in about half a GiB."""
 DECAY = 0.3
 """Sum of squared weights over standardized vectors, divided by the number of products, that is added to the loss."""
 MOST_STEPS = 100
@@ -46,7 +48,8 @@ def fit_frozen(
         taxonomy: the labels.
         train: the training products.
     """
-    if settings.minutes is not None or len(train) > MOST_PRODUCTS:
+    products, labels = len(train), taxonomy.layout.width
+    if settings.minutes is not None or products > MOST_PRODUCTS or products * labels > MOST_CELLS:
         return None
     model = build_model(settings, base, taxonomy, train)
     fit_frozen_head(model, train, ProductTaggingLoss(taxonomy.layout), int(tokenizer.pad_token_id))

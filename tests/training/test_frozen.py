@@ -10,10 +10,11 @@ import torch
 from catalog.derivation import derive_taxonomy
 from catalog.prepared import Example
 from tests.training.conftest import make_products, quick_settings
+from training import frozen
 from training.base import resolve_base
 from training.data import EncodedExamples
 from training.fine_tuning import build_model
-from training.frozen import fit_frozen_head
+from training.frozen import fit_frozen, fit_frozen_head
 from training.inference import predict_logits
 from training.losses import ProductTaggingLoss
 from training.modeling_product_tagging import BertForProductTagging
@@ -53,3 +54,16 @@ def test_vectors_that_are_all_equal_leave_a_head_of_frequencies(
             weight.zero_()
     fit_frozen_head(model, examples, ProductTaggingLoss(TAXONOMY.layout), 0)
     assert torch.isfinite(model.classifier.weight).all() and torch.isfinite(model.classifier.bias).all()
+
+
+@pytest.mark.parametrize(("most", "value"), [("MOST_PRODUCTS", 119), ("MOST_CELLS", 6 * 119)])
+def test_there_is_no_frozen_candidate_of_too_many_products_or_where_the_time_is_bounded(
+    tiny_base: Path, tmp_path: Path, examples: EncodedExamples, monkeypatch: pytest.MonkeyPatch, most: str, value: int
+) -> None:
+    base = resolve_base("tiny", 32, str(tiny_base))
+    settings = quick_settings(tmp_path, tiny_base).training
+    assert fit_frozen(settings, base, base.tokenizer(32), TAXONOMY, examples) is not None
+    bounded = settings.model_copy(update={"minutes": 1.0})
+    assert fit_frozen(bounded, base, base.tokenizer(32), TAXONOMY, examples) is None
+    monkeypatch.setattr(frozen, most, value)
+    assert fit_frozen(settings, base, base.tokenizer(32), TAXONOMY, examples) is None
