@@ -84,7 +84,7 @@ def group_members(leader: int) -> list[ProcessId]:
 def kill_group(leader: int, seconds: float = 10.0) -> bool:
     """Kills what is left of a group, and waits until it is gone; False when some are there after so many seconds.
 
-    A killed process ends a moment later, which nobody is told whose child it isn't.
+    A killed process ends a moment later, and only its parent is told when.
     """
     with contextlib.suppress(ProcessLookupError):
         os.killpg(leader, signal.SIGKILL)

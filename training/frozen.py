@@ -11,14 +11,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from catalog.taxonomy import Taxonomy
 from settings import TrainingSettings
 from training.base import BaseModel
-from training.data import EncodedExamples, pad
+from training.data import EncodedExamples
 from training.fine_tuning import build_model
+from training.inference import padded_batches
 from training.losses import ProductTaggingLoss
 from training.modeling_product_tagging import BertForProductTagging
 
@@ -29,7 +29,6 @@ MOST_CELLS = 2**25
 DECAY = 0.3
 """Sum of squared weights over standardized vectors, divided by the number of products, that is added to the loss."""
 MOST_STEPS = 100
-BATCH_SIZE = 64
 
 
 def fit_frozen(
@@ -93,15 +92,11 @@ def fit_frozen_head(
 
 def pooled_vectors(model: BertForProductTagging, examples: EncodedExamples, pad_token_id: int) -> torch.Tensor:
     """Return the vectors that the head sees of N products, float32 [N, hidden], where the model lies."""
-    by_length = np.argsort(examples.lengths, kind="stable")
     vectors = torch.zeros(len(examples), model.config.hidden_size, device=model.device)
     was_training = model.training
     model.train(False)
     with torch.inference_mode():
-        starts = range(0, len(examples), BATCH_SIZE)
-        for start in tqdm(starts, desc="frozen encoder", unit="batch", disable=None, leave=False):
-            rows = by_length[start : start + BATCH_SIZE]
-            ids, mask = pad([examples.token_ids(row) for row in rows], pad_token_id)
+        for rows, ids, mask in padded_batches(examples, pad_token_id, "frozen encoder"):
             vectors[rows] = model.pooled(ids.to(model.device), mask.to(model.device)).float()
     model.train(was_training)
     return vectors.clone()  # out of the inference mode, so that gradients may be taken

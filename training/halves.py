@@ -13,9 +13,9 @@ from catalog.heads import TAG
 from catalog.taxonomy import Taxonomy
 from training.answers import Answers, answers_of, in_batches
 from training.checkpoint import Checkpoint
-from training.data import EncodedExamples, Labels, pad
+from training.data import EncodedExamples, Labels
 from training.evaluation import summarize
-from training.inference import iter_logits, probabilities_of
+from training.inference import padded_batches, probabilities_of
 from training.modeling_product_tagging import NgramTable
 from training.sampling import CHOOSING_CELLS
 from training.thresholds import choose_thresholds
@@ -55,7 +55,7 @@ def parts_of(checkpoint: Checkpoint, examples: EncodedExamples, title: str) -> P
     """Answer products in parts.
 
     Args:
-        checkpoint: its model has an n-gram table.
+        checkpoint: its model is ready to answer, and has an n-gram table.
         examples: N products.
         title: what the progress bar is called.
     """
@@ -65,11 +65,11 @@ def parts_of(checkpoint: Checkpoint, examples: EncodedExamples, title: str) -> P
         raise ValueError("The model has no n-gram table: it answers in one part.")
     shape = len(examples), model.config.num_labels
     encoder, ngrams = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
-    for rows, logits in iter_logits(model, examples, pad_token_id, title):
-        ids, mask = pad([examples.token_ids(row) for row in rows], pad_token_id)
-        with torch.inference_mode():
-            ngrams[rows] = table(ids.to(model.device), mask.to(model.device)).float().cpu().numpy()
-        encoder[rows] = logits - ngrams[rows]
+    with torch.inference_mode():
+        for rows, ids, mask in padded_batches(examples, pad_token_id, title):
+            ids, mask = ids.to(model.device), mask.to(model.device)
+            ngrams[rows] = table(ids, mask).float().cpu().numpy()
+            encoder[rows] = model(input_ids=ids, attention_mask=mask).logits.float().cpu().numpy() - ngrams[rows]
     return Parts(encoder, ngrams, examples.labels)
 
 

@@ -40,17 +40,30 @@ def iter_logits(
 
     The arguments are those of `predict_logits`.
     """
-    by_length = np.argsort(texts.lengths, kind="stable")
-    starts = range(0, len(by_length), BATCH_SIZE)
     was_training = model.training
     model.eval()
     with torch.inference_mode():
-        for start in tqdm(starts, desc=title, unit="batch", disable=None if title else True, leave=False):
-            rows = by_length[start : start + BATCH_SIZE]
-            ids, mask = pad([texts.token_ids(row) for row in rows], pad_token_id)
+        for rows, ids, mask in padded_batches(texts, pad_token_id, title):
             answer = model(input_ids=ids.to(model.device), attention_mask=mask.to(model.device))
             yield rows, answer.logits.float().cpu().numpy()
     model.train(was_training)
+
+
+def padded_batches(
+    texts: EncodedTexts, pad_token_id: int, title: str = ""
+) -> Iterator[tuple[npt.NDArray[np.int64], torch.Tensor, torch.Tensor]]:
+    """Yield row numbers, int64 [B], token ids and mask, int64 [B, L] each: every text once, the short ones first.
+
+    Args:
+        texts: tokenized.
+        pad_token_id: what fills the short rows of a batch.
+        title: what the progress bar is called; empty for none.
+    """
+    by_length = np.argsort(texts.lengths, kind="stable")
+    starts = range(0, len(by_length), BATCH_SIZE)
+    for start in tqdm(starts, desc=title, unit="batch", disable=None if title else True, leave=False):
+        rows = by_length[start : start + BATCH_SIZE]
+        yield rows, *pad([texts.token_ids(row) for row in rows], pad_token_id)
 
 
 def probabilities_of(logits: npt.NDArray[np.float32], layout: Layout) -> npt.NDArray[np.float32]:

@@ -21,8 +21,8 @@ from quality.systems.interface import Answered, answers_from
 from quality.systems.selection import Rows, Score, accuracy, micro_f1, out_of_fold
 from training.base import BaseModel, find_or_make_base, plan_base
 from training.base.texts import mean_vectors
-from training.data import EncodedTexts, encode_labels, pad
-from training.inference import BATCH_SIZE
+from training.data import EncodedTexts, encode_labels
+from training.inference import padded_batches
 from training.text_facts import count_languages
 from training.thresholds import DEFAULT_THRESHOLD, choose_thresholds
 
@@ -111,11 +111,8 @@ class Encoder:
         """Return the pooled vectors of N texts, float32 [N, H]."""
         encoded = EncodedTexts(texts, self._tokenizer)
         result = np.zeros((len(texts), self._model.config.hidden_size), dtype=np.float32)
-        by_length = np.argsort(encoded.lengths, kind="stable")
         with torch.inference_mode():
-            for start in range(0, len(by_length), BATCH_SIZE):
-                rows = by_length[start : start + BATCH_SIZE]
-                ids, mask = pad([encoded.token_ids(row) for row in rows], int(self._tokenizer.pad_token_id))
+            for rows, ids, mask in padded_batches(encoded, int(self._tokenizer.pad_token_id)):
                 tokens = self._model(input_ids=ids, attention_mask=mask).last_hidden_state
                 pooled = tokens[:, 0] if self._pooling == "cls" else mean_vectors(tokens, mask)
                 result[rows] = pooled.numpy()
