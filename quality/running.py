@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from quality.errors import QualityError
+from serving.processes import group_members, kill_group, wait_until
 from steps.digests import CHECKOUT
 
 PATIENCE_S = 60.0
@@ -63,13 +65,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     """Ask all processes of the group to end, and make them."""
     if process.poll() is not None:
         return
-    for number, patience in ((signal.SIGTERM, PATIENCE_S), (signal.SIGKILL, None)):
-        os.killpg(process.pid, number)
-        try:
-            process.wait(patience)
-            return
-        except subprocess.TimeoutExpired:
-            continue
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    # The command may be gone before those that it has started: they are given the same time.
+    wait_until(lambda: process.poll() is not None and not group_members(process.pid), PATIENCE_S)
+    kill_group(process.pid)
+    process.wait()
 
 
 def last_words(log: Path, status: int) -> str:
