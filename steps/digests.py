@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 CLIENT = "client"
@@ -110,16 +111,7 @@ def _imported(tree: ast.Module, package: Sequence[str]) -> Iterator[str]:
 
     What stands under `if TYPE_CHECKING:` is never run.
     """
-    unrun = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-        for statement in node.body
-        for inner in ast.walk(statement)
-    }
-    for node in ast.walk(tree):
-        if id(node) in unrun:
-            continue
+    for node in _statements(tree.body):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -131,6 +123,20 @@ def _imported(tree: ast.Module, package: Sequence[str]) -> Iterator[str]:
         for name in names:  # importing a.b.c runs a/__init__.py and a/b/__init__.py as well
             parts = name.split(".")
             yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+
+
+def _statements(block: Sequence[Any]) -> Iterator[Any]:
+    """The statements of a block and of all blocks within, without those under `if TYPE_CHECKING:`."""
+    for statement in block:
+        yield statement
+        is_unrun = (
+            isinstance(statement, ast.If)
+            and isinstance(statement.test, ast.Name)
+            and statement.test.id == "TYPE_CHECKING"
+        )
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            if not (is_unrun and name == "body"):
+                yield from _statements(getattr(statement, name, ()))
 
 
 def _module_file(name: str, root: Path) -> Path | None:

@@ -36,7 +36,7 @@ MIN_SHADE_SHARE = 0.5
 """The share of their products that must be known without them, and stand beside a colour at all."""
 
 _LONGEST = 40
-_CHUNK = 50_000
+_CHUNK = 8_192
 _BARE = np.unique(mixed(mixed(np.array([ord(colour) for colour in HAN_BARE_COLOURS], dtype=np.uint64))))
 """Names of the colours in one character, as `_Fillers` has them."""
 

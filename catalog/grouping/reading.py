@@ -168,6 +168,8 @@ class KnownWords(dict[str, tuple[Word, ...]]):
 
 
 def _words_of_piece(piece: str) -> tuple[Word, ...]:
+    if piece.isascii() and piece.isalpha():  # most pieces; the pattern finds nothing else in them
+        return (Word(piece, _CLASSES.get(piece, 0), _numbers(piece)),)
     words: list[Word] = []
     end = -1
     for match in _TOKEN.finditer(piece):
@@ -226,6 +228,8 @@ def read_title(title: str, known: KnownWords) -> tuple[list[int], int, list[str]
 def _read_words(words: list[Word]) -> tuple[list[int], list[str]]:
     """The numbers of the words that no rule takes, and the colours among those taken."""
     classes = [word.found for word in words]
+    if not any(classes):
+        return [number for word in words for number in word.numbers], []
     colours = _colours(words, classes) if any(found & _COLOURED for found in classes) else None
     left: list[int] = []
     taken: list[str] = []

@@ -78,7 +78,7 @@ def _text(row: Mapping[str, Any], field: str, is_missing: Callable[[str], bool],
 def _id(row: Mapping[str, Any], field: str, notes: Notes) -> str:
     """An id. Excel's notation for long numbers is none: many products share it."""
     text = _text(row, field, is_missing_label, notes).strip()
-    if _EXCEL.fullmatch(text):
+    if "E+" in text and _EXCEL.fullmatch(text):
         notes.add(Note.EXCEL_ID, field, text)
         return ""
     return text
