@@ -24,6 +24,13 @@ _CHANNEL_ARGS = [
 ]
 
 
+def _channel_args(endpoint: Endpoint) -> list[tuple[str, int]]:
+    """The channel's options. gRPC would send even what is for this machine to the proxy that `http_proxy` names."""
+    host = endpoint.address.rsplit(":", 1)[0]
+    is_loopback = host in ("localhost", "[::1]") or host.startswith("127.")
+    return [*_CHANNEL_ARGS, ("grpc.enable_http_proxy", 0)] if is_loopback else _CHANNEL_ARGS
+
+
 def _arguments(step: Infer) -> dict[str, Any]:
     text = triton.InferInput(TEXT, list(step.texts.shape), "BYTES")
     text.set_data_from_numpy(step.texts)
@@ -48,7 +55,9 @@ class GrpcTransport:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._where = str(endpoint)
-        self._client = triton.InferenceServerClient(endpoint.address, ssl=endpoint.secure, channel_args=_CHANNEL_ARGS)
+        self._client = triton.InferenceServerClient(
+            endpoint.address, ssl=endpoint.secure, channel_args=_channel_args(endpoint)
+        )
 
     def infer(self, step: Infer) -> Arrays:
         """Sends texts and returns the outputs by name."""
@@ -88,7 +97,7 @@ class AsyncGrpcTransport:
     def __init__(self, endpoint: Endpoint) -> None:
         self._where = str(endpoint)
         self._client = triton_aio.InferenceServerClient(
-            endpoint.address, ssl=endpoint.secure, channel_args=_CHANNEL_ARGS
+            endpoint.address, ssl=endpoint.secure, channel_args=_channel_args(endpoint)
         )
 
     async def infer(self, step: Infer) -> Arrays:

@@ -196,6 +196,16 @@ def test_a_ready_server_is_ready(asker: Asker) -> None:
     assert asker.ask("wait_ready", 5.0) is None
 
 
+def test_a_proxy_in_the_environment_is_not_asked_for_this_machine(
+    asker: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "grpc_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("no_proxy", "no_grpc_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    assert asker.ask("tag", "cotton summer dress", retries=0).category == "automotive"
+
+
 def test_an_unknown_model_has_an_error_of_its_own(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("product_tagger_client.conversation.TAGGER_MODEL", "nobody_knows_it")
     with pytest.raises(ModelNotFoundError, match="nobody_knows_it"):
