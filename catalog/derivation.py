@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from catalog.language import name_language
 from catalog.spelling import fold
 from catalog.taxonomy import Label, Taxonomy
+from catalog.tree import MOST_LEVELS
+from product_tagger_files.paths import PATH_SEPARATOR
 
 Names = Mapping[str, Mapping[str, str]]
 """Label id → language → display name."""
@@ -44,14 +47,46 @@ def derive_taxonomy(
 
     Returns:
         Categories in alphabetical order, tags likewise, so that the same catalogue gives the same model outputs.
+        Paths are a tree; levels that no product has alone are its further nodes.
     """
     tags = [tag for tag, count in tag_counts.items() if count >= min_tag_products]
-    return Taxonomy(_labels(categories, category_names or {}, BUILT_IN_NAMES), _labels(tags, tag_names or {}, {}))
+    own = set(categories)
+    parents = _parents(own)
+    names = dict(category_names or {})
+    for category in own:
+        for node, its_names in _names_above(category, names.get(category, {})):
+            names.setdefault(node, its_names)
+    # Names of the categories first: what a further node is called leaves theirs as they are.
+    labels = _labels(own, names, BUILT_IN_NAMES)
+    nodes = _labels(parents.keys() - own, names, BUILT_IN_NAMES, labels)
+    placed = [tuple(replace(label, parent=parents.get(label.id)) for label in found) for found in (labels, nodes)]
+    return Taxonomy(placed[0], _labels(tags, tag_names or {}, {}), placed[1])
 
 
-def _labels(ids: Iterable[str], names: Names, more: Names) -> tuple[Label, ...]:
+def _parents(categories: Iterable[str]) -> dict[str, str | None]:
+    """Each category that is a path, and each level above it → the level above that."""
+    parents: dict[str, str | None] = {}
+    for category in categories:
+        levels = category.split(PATH_SEPARATOR)
+        for end in range(len(levels), 0, -1) if 1 < len(levels) <= MOST_LEVELS else ():
+            above = PATH_SEPARATOR.join(levels[: end - 1])
+            parents[PATH_SEPARATOR.join(levels[:end])] = above or None
+    return parents
+
+
+def _names_above(category: str, names: Mapping[str, str]) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """The levels above a path, each with its part of the path's names."""
+    levels = category.split(PATH_SEPARATOR)
+    for end in range(1, len(levels)):
+        spelled = {language: name.split(PATH_SEPARATOR) for language, name in names.items()}
+        parts = {lang: PATH_SEPARATOR.join(name[:end]) for lang, name in spelled.items() if len(name) == len(levels)}
+        yield PATH_SEPARATOR.join(levels[:end]), parts
+
+
+def _labels(ids: Iterable[str], names: Names, more: Names, beside: Iterable[Label] = ()) -> tuple[Label, ...]:
     unique = sorted(set(ids))
-    taken = {fold(label): label for label in unique}
+    taken = {fold(word): label.id for label in beside for word in label.words}
+    taken |= {fold(label): label for label in unique}
     labels = []
     for label in unique:
         own = names.get(label) or {name_language(label): label}

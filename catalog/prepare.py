@@ -30,6 +30,7 @@ from catalog.readers import CatalogError, read_options
 from catalog.sources import Source, find_source
 from catalog.splits import TEST, TRAIN, VALIDATION
 from catalog.taxonomy import Taxonomy
+from catalog.taxonomy_files import read_taxonomy
 from catalog.weights import behaviour_weights
 from product_tagger_files import Reject
 from settings.schema import CatalogSettings, Settings
@@ -124,7 +125,7 @@ def check(path: Path, options: CatalogSettings) -> Checked:
         CatalogError: The file can't be read at all.
     """
     first = _FirstRejects()
-    taxonomy = Taxonomy.from_yaml(options.taxonomy) if options.taxonomy else None
+    taxonomy = read_taxonomy(options.taxonomy) if options.taxonomy else None
     keys = ProductKeys()
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace", newline="\n") as spool:
         ingest = Ingest(spool, keys, first, taxonomy)
@@ -151,7 +152,7 @@ class _FirstRejects:
 def _prepare_into(
     directory: Path, source: Source, options: CatalogSettings, files: Mapping[str, Any]
 ) -> dict[str, Any]:
-    given = Taxonomy.from_yaml(source.taxonomy) if source.taxonomy else None
+    given = read_taxonomy(source.taxonomy) if source.taxonomy else None
     spool, keys = directory / "spool.tmp", ProductKeys()
     with (directory / "rejects.jsonl").open("w", encoding="utf-8") as rejects:
         with spool.open("w", encoding="utf-8", errors="replace", newline="\n") as texts:
@@ -167,12 +168,17 @@ def _prepare_into(
     findings.write_conflicts(directory / CONFLICTS)
     in_train = parts == TRAIN
     tag_counts = _tag_counts(ingest, in_train)
-    taxonomy = given or derive_taxonomy(
-        (ingest.categories.ids[number] for number in np.unique(ingest.category_numbers[in_train])),
-        tag_counts,
-        min_tag_products=options.min_tag_products,
-        category_names=ingest.category_names,
-        tag_names=ingest.tag_names,
+    trained = [ingest.categories.ids[number] for number in np.unique(ingest.category_numbers[in_train])]
+    taxonomy = (
+        given.kept_to(frozenset(trained))
+        if given
+        else derive_taxonomy(
+            trained,
+            tag_counts,
+            min_tag_products=options.min_tag_products,
+            category_names=ingest.category_names,
+            tag_names=ingest.tag_names,
+        )
     )
     weights = behaviour_weights(*ingest.behaviour)
     counts = _write_splits(directory, spool, ingest, parts, weights, taxonomy)

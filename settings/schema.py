@@ -29,7 +29,7 @@ class CatalogSettings(Section):
     """Whose export the catalogue is. `auto`: recognised by the header. `plain`: the columns are the product's fields.
     `columns` goes before it."""
     taxonomy: Path | None = None
-    """A taxonomy.yaml with ids, display names and synonyms. null: derived from the training products."""
+    """A taxonomy.yaml (ids, names, synonyms, parents), or a .txt of paths. null: derived from the training products."""
     encoding: str | None = None
     """Encoding of text files, such as gb18030 or cp1252. null: detected."""
     min_tag_products: Annotated[int, Field(ge=1)] = 10

@@ -23,6 +23,8 @@ from product_tagger_files.scalars import is_nothing, to_text
 PATH_SEPARATOR = " > "
 """Between the levels of a category path, as every notation of one is written."""
 MAX_CHARACTERS = 1000
+MOST_LEVELS = 15
+"""Large public taxonomies have seven or eight levels; more is another column, or breadcrumbs joined twice."""
 
 _ARROW = re.compile(r"\s*(?:[-=]{1,2}>|>{1,3}|[›»→⇒➔➤▸►❯⟩])\s*")
 _ARROW_SIGNS = frozenset(">›»→⇒➔➤▸►❯⟩")
@@ -45,8 +47,16 @@ def read_category(value: Any, notes: Notes) -> str:
         The label or path; empty where there is none. Slashes, bars and commas stay, see `settle_paths`.
 
     Raises:
-        RowError: The value is no text or list of texts, or longer than MAX_CHARACTERS.
+        RowError: The value is no text or list of texts, longer than MAX_CHARACTERS, or a path of over MOST_LEVELS.
     """
+    category = _read(value, notes)
+    if (levels := category.count(PATH_SEPARATOR) + 1) > MOST_LEVELS:
+        detail = f"category has {levels} levels ({shown(category)}); at most {MOST_LEVELS} can be read"
+        raise RowError("category has too many levels", detail)
+    return category
+
+
+def _read(value: Any, notes: Notes) -> str:
     if value is None or value == "":
         return ""
     if is_nothing(value):
