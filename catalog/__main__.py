@@ -1,4 +1,4 @@
-"""Command line of the catalogue stage: `python -m catalog prepare | check FILE | demo`."""
+"""Command line of the catalogue stage: `python -m catalog prepare | check FILE | demo | taxonomy`."""
 
 from __future__ import annotations
 
@@ -32,6 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from catalog.demo.command import main as demo  # needs scikit-learn, which preparing doesn't
 
         return run_command(lambda: demo(arguments[1:]))
+    if arguments[:1] == ["taxonomy"]:
+        from catalog.editing.command import main as edit  # needs a YAML library of its own
+
+        return run_command(lambda: edit(arguments[1:]))
     parser = argparse.ArgumentParser(prog="python -m catalog", description="From a shop's catalogue to build/catalog.")
     commands = parser.add_subparsers(dest="command", required=True)
     shared = add_settings_options(argparse.ArgumentParser(add_help=False))
@@ -43,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--show", type=_count, default=0, metavar="N", help="show what cleaning took from N products, drawn at random"
     )
     commands.add_parser("demo", help="write the built-in catalogue (see `demo --help`)", add_help=False)
+    commands.add_parser("taxonomy", help="edit a taxonomy (see `taxonomy --help`)", add_help=False)
     options = parser.parse_args(arguments)
     return run_command(lambda: _run(options))
 

@@ -27,6 +27,7 @@ REFERENCE = ROOT / "docs" / "reference"
 COMMANDS = {
     "python -m catalog": "catalog.__main__",
     "python -m catalog demo": "catalog.demo.command",
+    "python -m catalog taxonomy": "catalog.editing.command",
     "python -m catalog.leakage": "catalog.leakage.__main__",
     "python -m training": "training.__main__",
     "python -m training.base": "training.base.__main__",

@@ -1,0 +1,1 @@
+"""Edits of a taxonomy from the command line."""
