@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from pathlib import Path
 
 from serving.triton import Triton
 from settings import ServingSettings
+
+ADMINISTRATION = "shared-memory,model-repository,logging,trace"
+"""Endpoints that change the server: by those for shared memory, a stranger writes into the server's own regions."""
 
 
 def server_command(
@@ -29,6 +33,7 @@ def server_command(
         gpu: Whether the release runs on a GPU, whose load and memory are then among the metrics.
         priorities: Whether Triton heeds the priorities of a model's instances; it takes them in turns otherwise.
     """
+    key = secrets.token_urlsafe()
     return [
         str(triton.executable),
         f"--model-repository={repository}",
@@ -53,8 +58,10 @@ def server_command(
         f"--metrics-port={settings.metrics_port}",
         *([] if gpu else ["--allow-gpu-metrics=false"]),
         *(["--rate-limit=execution_count"] if priorities else []),
-        # Nobody but the server itself changes how it logs or traces.
         "--log-verbose=0",
+        # Nobody is told the key, so nobody uses these endpoints.
+        f"--http-restricted-api={ADMINISTRATION}:product-tagger-key={key}",
+        f"--grpc-restricted-protocol={ADMINISTRATION}:product-tagger-key={key}",
     ]
 
 

@@ -74,6 +74,8 @@ class Release:
 
     def differences(self) -> list[str]:
         """What of the model repository is not as it was made, such as "classifier/1/model.py was changed"."""
+        if not self.repository.is_dir():
+            return ["its folder is missing"]
         made, found = self.manifest.get("content"), content_of(self.repository)
         if not isinstance(made, dict):
             return ["the manifest does not say what files it was made with"]

@@ -14,7 +14,7 @@ from pathlib import Path
 from serving.errors import ServingError
 from serving.processes import ProcessId
 from settings import Settings
-from steps import Busy, locked, staged_file
+from steps import Busy, DiskError, disk_errors, locked, staged_file
 
 SERVING = "serving"
 
@@ -118,13 +118,21 @@ class ServerState:
     host: str = ""
 
     def write(self, path: Path) -> None:
-        """Puts the state on disk in one step.
+        """Puts the state on disk in one step; on a full disk in the place of the former one, which needs no room.
 
         Raises:
-            DiskError: The disk is full, or the path can't be written.
+            DiskError: The disk is full and there is no former state, or the path can't be written.
         """
-        with staged_file(path) as staging:
-            staging.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n", encoding="utf-8")
+        text = json.dumps(dataclasses.asdict(self), indent=1) + "\n"
+        try:
+            with staged_file(path) as staging:
+                staging.write_text(text, encoding="utf-8")
+        except DiskError:
+            if not path.is_file():
+                raise
+            with disk_errors(path.parent), path.open("r+", encoding="utf-8") as stream:
+                stream.write(text)
+                stream.truncate()
 
     @classmethod
     def read(cls, path: Path) -> ServerState | None:

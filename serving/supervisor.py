@@ -19,6 +19,7 @@ from serving.errors import ServingError
 from serving.health import Endpoint, curl_command
 from serving.logs import LogTail, failure_cause, is_serious
 from serving.preflight import Finding, examine, examine_release, require
+from serving.preflight.storage import check_disk
 from serving.processes import ProcessId, children_of, kill_group, spawn_dependent
 from serving.releases import Release, current_release, find_release
 from serving.repository import is_gpu_repository, render_repository
@@ -33,6 +34,8 @@ POLL_SECONDS = 0.2
 CALM_SECONDS = 60.0
 """A server that ran so long before it ended by itself is started again at once, and its earlier ends are forgotten."""
 MAX_RESTARTS = 3
+PATIENCE_SECONDS = 5.0
+"""After so long it is looked anew whether a release that could not be started again can."""
 
 
 @dataclass
@@ -198,6 +201,7 @@ class Supervisor:
         """Waits for signals and for the server's end, and shows the warnings it logs."""
         ready_since = time.monotonic()
         restarts = 0
+        look_again = 0.0
         while not self._wishes.stop:
             for line in self._tail.lines():
                 if is_serious(line, gpu=self._gpu):
@@ -206,8 +210,10 @@ class Supervisor:
                 self._wishes.switch = False
                 release = self._switch(triton, release)
                 ready_since = time.monotonic()
-            told = self._what_died()
-            if told:
+            told = self._what_died() if time.monotonic() >= look_again else ""
+            if told and self._keeps_running(release, told):
+                look_again = time.monotonic() + PATIENCE_SECONDS
+            elif told:
                 restarts = 0 if time.monotonic() - ready_since > CALM_SECONDS else restarts
                 restarts += 1
                 if restarts > MAX_RESTARTS:
@@ -217,6 +223,26 @@ class Supervisor:
                 self._start(triton, release, restarts=restarts)
                 ready_since = time.monotonic()
             time.sleep(POLL_SECONDS)
+
+    def _keeps_running(self, release: Release, told: str) -> bool:
+        """Whether what is left of Triton is better kept: it answers, and its release can't be started anew.
+
+        Raises:
+            ServingError: Triton itself has ended, and its release can't be started anew.
+        """
+        assert self._process is not None
+        try:
+            _require(examine_release(self._settings, release, busy=True))
+            check_disk(self._files.directory)
+        except (ServingError, DiskError) as error:
+            if self._process.poll() is not None:
+                raise ServingError(f"{told} It can't be started again. {error}") from None
+            problem = f"{told} What is left of it goes on: it can't be started again. {error}"
+            if self._state is None or self._state.problem != problem:
+                logger.error("%s", problem)
+                self._write_state("ready", release, problem)
+            return True
+        return False
 
     def _what_died(self) -> str:
         """Empty while Triton and all its models' processes run.
@@ -240,7 +266,8 @@ class Supervisor:
         try:
             release = current_release(self._releases)
             _require(examine_release(self._settings, release, busy=True))
-        except ServingError as error:
+            check_disk(self._files.directory)
+        except (ServingError, DiskError) as error:
             logger.error("Not switched: %s", error)
             self._write_state("ready", former, str(error))
             return former
