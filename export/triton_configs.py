@@ -13,6 +13,7 @@ from tritonclient.grpc import model_config_pb2
 from catalog.heads import HEADS
 from catalog.taxonomy import Taxonomy
 from export.errors import ExportError
+from product_tagger_files.paths import PATH_SEPARATOR
 
 CONFIG = "config.pbtxt"
 CLASSIFIER = "classifier"
@@ -55,13 +56,16 @@ def fill_display_names(repository: Path, taxonomy: Taxonomy) -> None:
 
     Args:
         repository: A Triton model repository.
-        taxonomy: Its labels' display names are taken; a label without a name in a language is left out.
+        taxonomy: Its labels' display names are taken; a label without a name in a language is left out. A category
+            below another is called by its path.
     """
     names: dict[str, dict[str, str]] = {}
     for head in HEADS:
         for label in taxonomy.data[head.labels]:
             for language, name in label["names"].items():
-                names.setdefault(language, {})[f"{head.name}/{label['id']}"] = name
+                # Of a category in a tree the whole path: "Tools" alone may be of the kitchen or of the garden.
+                shown = PATH_SEPARATOR.join(taxonomy.path(label["id"], language)) if label.get("parent") else name
+                names.setdefault(language, {})[f"{head.name}/{label['id']}"] = shown
     addition = model_config_pb2.ModelConfig()
     addition.parameters[DISPLAY_NAMES].string_value = json.dumps(names, ensure_ascii=False)
     path = repository / NAMED_MODEL / CONFIG

@@ -90,3 +90,17 @@ def test_the_labels_names_are_written_where_clients_read_them(repository: Path) 
         "zh": {"category/apparel": "服饰", "tag/5-inch": '5" 屏\\幕\n'},
     }
     assert text.startswith((SOURCES / "product_tagger" / "config.pbtxt").read_text(encoding="utf-8"))
+
+
+def test_a_category_below_another_is_called_by_its_path(repository: Path) -> None:
+    tree = (
+        Label("kitchen", {"en": "Kitchen", "zh": "厨房"}),
+        Label("tools", {"en": "Tools", "zh": "工具"}, parent="kitchen"),
+    )
+    fill_display_names(repository, Taxonomy(tree[1:], (), tree[:1]))
+    text = (repository / "product_tagger" / "config.pbtxt").read_text(encoding="utf-8")
+    config = text_format.Parse(text, model_config_pb2.ModelConfig())
+    assert json.loads(config.parameters["display_names"].string_value) == {
+        "en": {"category/tools": "Kitchen > Tools"},
+        "zh": {"category/tools": "厨房 > 工具"},
+    }
