@@ -18,8 +18,8 @@ NAME_VARIABLE = "PRODUCT_TAGGER_IMAGE"
 """Names another image than `NAME`; in a container it says which one that runs in."""
 SOURCE_LABEL = "product-tagger.source"
 CONTENTS = (
-    "catalog", "client", "demo", "deploy", "export", "loadtest", "model_repository", "quality", "serving", "settings",
-    "steps", "training", "pyproject.toml", "constraints.txt", "README.md",
+    "catalog", "client", "demo", "deploy", "export", "gateway", "loadtest", "model_repository", "quality", "serving",
+    "settings", "steps", "training", "pyproject.toml", "constraints.txt", "README.md",
 )  # fmt: skip
 """What .dockerignore lets into the image."""
 _NO_CODE = ("README.md", "deploy/compose.yaml", "deploy/.env")

@@ -33,6 +33,7 @@ COMMANDS = {
     "python -m training.base": "training.base.__main__",
     "python -m export": "export.__main__",
     "python -m serving": "serving.__main__",
+    "python -m gateway": "gateway.__main__",
     "python -m demo": "demo.__main__",
     "python -m deploy": "deploy.__main__",
     "python -m loadtest.locust": "loadtest.locust.__main__",

@@ -1,0 +1,40 @@
+"""What stops a request or the gateway itself, as sentences."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from steps import ProductTaggerError
+
+
+class GatewayError(ProductTaggerError):
+    """The gateway can't run; the message says what is wrong, where, and what to do."""
+
+
+class Problem(Exception):
+    """Why a request is refused, as RFC 9457 tells it.
+
+    Args:
+        status: Of HTTP.
+        detail: A sentence for the caller.
+        retry_after: Seconds after which to ask again; None where asking again does not help.
+    """
+
+    def __init__(self, status: int, detail: str, retry_after: float | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.retry_after = retry_after
+
+    @property
+    def title(self) -> str:
+        """The status in words."""
+        return HTTPStatus(self.status).phrase
+
+
+class BadText(Exception):
+    """A text that can't be tagged; the message says why, for its sender."""
+
+
+class CallerLeft(Exception):
+    """The connection ended before the request was read."""
