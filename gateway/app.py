@@ -122,15 +122,24 @@ class Door:
 
     async def _ask(self, request: Request, texts: list[bytes]) -> list[Labels | BadText]:
         """The answers; a caller who leaves meanwhile is not computed for."""
-        answering = asyncio.ensure_future(self._joiner.ask(texts, self._timeout_s))
+        if self._joiner.idle:  # it passes at once
+            return await self._joiner.ask(texts, self._timeout_s)
+        me = asyncio.current_task()
+        assert me is not None
         leaving = asyncio.ensure_future(request.receive())
+
+        def leave(_: asyncio.Future[Any]) -> None:
+            me.cancel()
+
+        leaving.add_done_callback(leave)
         try:
-            await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if not answering.done():
-                raise CallerLeft
-            return answering.result()
+            return await self._joiner.ask(texts, self._timeout_s)
+        except asyncio.CancelledError:
+            if leaving.done():
+                raise CallerLeft from None
+            raise
         finally:
-            answering.cancel()
+            leaving.remove_done_callback(leave)
             leaving.cancel()
 
     def _shown(self, row: Labels, lang: str | None) -> dict[str, Any]:

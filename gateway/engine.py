@@ -110,11 +110,7 @@ class Engine:
         head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\n{split}Content-Length: {len(body)}\r\n\r\n"
         for attempt in (1, 2):
             try:
-                return await asyncio.wait_for(self._exchange(head.encode() + body, fresh=attempt > 1), self._timeout_s)
-            except asyncio.TimeoutError:
-                raise Problem(
-                    503, f"The engine gave no answer in {self._timeout_s:g} s. Ask again later.", 5.0
-                ) from None
+                return await self._exchange(head.encode() + body, fresh=attempt > 1)
             except (OSError, EOFError, ValueError):
                 continue
         raise Problem(503, "The engine can't be reached: it is being started, or has ended. Ask again later.", 5.0)
@@ -124,7 +120,15 @@ class Engine:
             reader, writer = self._idle.pop()
         else:
             reader, writer = await asyncio.open_connection(self._host, self._port)
-        complete = False
+        complete = late = False
+
+        def end() -> None:
+            nonlocal late
+            late = True
+            writer.transport.abort()
+
+        # Not wait_for, which makes a task of its own for every request.
+        timer = asyncio.get_running_loop().call_later(self._timeout_s, end)
         try:
             writer.write(request)
             status, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")[:-2]
@@ -132,7 +136,13 @@ class Engine:
             body = await reader.readexactly(int(headers.get("content-length", "0")))
             complete = True
             return Reply(int(status.split(" ", 2)[1]), headers, body)
+        except (OSError, EOFError):
+            if late:
+                told = f"The engine gave no answer in {self._timeout_s:g} s. Ask again later."
+                raise Problem(503, told, 5.0) from None
+            raise
         finally:
+            timer.cancel()
             if complete:
                 self._idle.append((reader, writer))
             else:

@@ -85,6 +85,11 @@ class Joiner(Generic[Row]):
         self._text_seconds = 0.0
 
     @property
+    def idle(self) -> bool:
+        """Whether a text that comes now need not wait."""
+        return not self._waiting and self._busy < self._lanes
+
+    @property
     def waiting(self) -> int:
         """Texts that no engine has yet."""
         return len(self._waiting)
@@ -102,7 +107,7 @@ class Joiner(Generic[Row]):
         """
         if not texts:
             return []
-        if not self._waiting and self._busy < self._lanes and len(texts) <= self._most:
+        if self.idle and len(texts) <= self._most:
             self._busy += 1
             return list(await self._answered(list(texts)))
         wait = self.expected_wait_s
