@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--show", type=_count, default=0, metavar="N", help="show what cleaning took from N products, drawn at random"
     )
     commands.add_parser("demo", help="write the built-in catalogue (see `demo --help`)", add_help=False)
-    commands.add_parser("taxonomy", help="edit a taxonomy (see `taxonomy --help`)", add_help=False)
+    commands.add_parser("taxonomy", help="edit or map a taxonomy (see `taxonomy --help`)", add_help=False)
     options = parser.parse_args(arguments)
     return run_command(lambda: _run(options))
 

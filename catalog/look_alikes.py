@@ -72,14 +72,15 @@ def _meanings(label: str) -> str:
 
 
 def _joined(label: str) -> str:
-    return PATH_SEPARATOR.join("".join(_tokens(level)) for level in label.split(PATH_SEPARATOR))
+    return PATH_SEPARATOR.join("".join(label_words(level)) for level in label.split(PATH_SEPARATOR))
 
 
 def _ordered(label: str) -> str:
-    return PATH_SEPARATOR.join(" ".join(sorted(_tokens(level))) for level in label.split(PATH_SEPARATOR))
+    return PATH_SEPARATOR.join(" ".join(sorted(label_words(level))) for level in label.split(PATH_SEPARATOR))
 
 
-def _tokens(level: str) -> list[str]:
+def label_words(level: str) -> list[str]:
+    """The words of a lower-case label without accents, plural endings and `and`."""
     plain = level if level.isascii() else _ACCENTS.sub("", unicodedata.normalize("NFD", level))
     words = _WORDS.findall(unicodedata.normalize("NFC", plain).replace("'s", "s").replace("_", " "))
     return [_singular(word) for word in words if word != "and"]

@@ -27,12 +27,14 @@ _ARROW = re.compile(r"\s*>\s*")
 
 
 def read_taxonomy(path: Path) -> Taxonomy:
-    """Reads a taxonomy: from a `.txt` the lines of paths, otherwise YAML.
+    """Reads a taxonomy: from a `.txt` the lines of paths, from a `.json` what a checkpoint has, otherwise YAML.
 
     Raises:
         TaxonomyError: The file is missing or holds no usable taxonomy; the message names the line.
     """
-    return read_path_lines(path) if path.suffix == ".txt" else Taxonomy.from_yaml(path)
+    if path.suffix == ".txt":
+        return read_path_lines(path)
+    return Taxonomy.from_json(path) if path.suffix == ".json" else Taxonomy.from_yaml(path)
 
 
 def read_path_lines(path: Path) -> Taxonomy:

@@ -1,4 +1,4 @@
-"""Command line that edits a taxonomy: `python -m catalog taxonomy add | move | merge | rename`."""
+"""Command line that edits and maps a taxonomy: `python -m catalog taxonomy add | move | merge | rename | map`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from catalog.editing.mapping_file import DECIDED, PROPOSED, UNSURE, read_decided, write_mapping
 from catalog.editing.taxonomy_file import TaxonomyFile
+from catalog.mapping import propose
+from catalog.taxonomy_files import read_taxonomy
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs one edit; returns the process's exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m catalog taxonomy",
-        description="Edit the categories of a taxonomy.yaml or of a checkpoint's taxonomy.json, and log what changed.",
+        description="Edit the categories of a taxonomy.yaml or of a checkpoint's taxonomy.json, or map them to others.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     shared = argparse.ArgumentParser(add_help=False)
@@ -32,7 +35,16 @@ def main(arguments: Sequence[str]) -> int:
     command = commands.add_parser("rename", parents=[shared], help="give a category another id or display name")
     command.add_argument("--id", metavar="ID", help="the new id; the old one becomes a synonym")
     _take_names(command)
+    command = commands.add_parser("map", help="propose a node of another taxonomy for each category, as a CSV")
+    command.add_argument("file", type=Path, metavar="FILE", help="the shop's: .yaml, .txt of paths, or taxonomy.json")
+    command.add_argument("--to", type=Path, required=True, metavar="FILE", help="the other one, likewise")
+    command.add_argument("--output", type=Path, default=Path("mapping.csv"), metavar="CSV", help="default: %(default)s")
+    command.add_argument(
+        "--least", type=_share, default=0.6, metavar="P", help="least confidence to be used, 0 to 1 (default: 0.6)"
+    )
     options = parser.parse_args(arguments)
+    if options.command == "map":
+        return _map(options.file, options.to, options.output, options.least)
     file = TaxonomyFile(options.file)
     if options.command == "add":
         told = file.add(options.category, options.parent, dict(options.name), options.synonym)
@@ -46,6 +58,22 @@ def main(arguments: Sequence[str]) -> int:
         told = file.rename(options.category, options.id, dict(options.name))
     print(told)
     return 0
+
+
+def _map(own: Path, other: Path, output: Path, least: float) -> int:
+    source, target = read_taxonomy(own), read_taxonomy(other)
+    decided = read_decided(output, target)
+    counts = write_mapping(output, propose(source, target), decided, target, least)
+    told = ", ".join(f"{counts[status]:,} {status}" for status in (DECIDED, PROPOSED, UNSURE))
+    print(f"{output}: {told}. Correct a node, or empty it, and write {DECIDED!r} as its status: the next run keeps it.")
+    return 0
+
+
+def _share(value: str) -> float:
+    share = float(value)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{value} is not between 0 and 1")
+    return share
 
 
 def _take_names(command: argparse.ArgumentParser) -> None:
