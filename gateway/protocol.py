@@ -55,9 +55,9 @@ class BoundedProtocol(HttpToolsProtocol):
         """Counts what comes before the body."""
         if self.transport.is_closing():
             return
-        if self._in_headers:
-            self._header_bytes += len(data)
         super().data_received(data)
+        if self._in_headers:  # counted behind the parser, which begins the count anew with each request
+            self._header_bytes += len(data)
         if self._in_headers and self._header_bytes > MAX_HEADER_BYTES:
             self._refuse(
                 b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"

@@ -127,6 +127,13 @@ def test_a_body_in_tiny_chunks_is_refused(door: int) -> None:
     assert still_answers(door)
 
 
+def test_endless_headers_are_refused(door: int) -> None:
+    with socket.create_connection(("127.0.0.1", door), 20) as stranger:
+        stranger.sendall(b"GET /labels HTTP/1.1\r\nx: " + b"x" * 40_000)
+        assert stranger.recv(100).startswith(b"HTTP/1.1 431 ")
+    assert still_answers(door)
+
+
 def test_without_a_server_the_command_says_how_to_start_one(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "gateway", "--set", f"build_dir={tmp_path}"]
     done = subprocess.run(command, cwd=SOURCES, capture_output=True, text=True)
