@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 from pathlib import Path
 
@@ -20,6 +19,7 @@ def server_command(
     settings: ServingSettings,
     shm_prefix: str,
     *,
+    key: str,
     gpu: bool = False,
     priorities: bool = False,
 ) -> list[str]:
@@ -30,10 +30,10 @@ def server_command(
         repository: What `render_repository` wrote.
         settings: Address, ports, time-outs.
         shm_prefix: Begins the names of the shared memory regions the server's processes talk through.
+        key: What a caller of the administrative endpoints must know.
         gpu: Whether the release runs on a GPU, whose load and memory are then among the metrics.
         priorities: Whether Triton heeds the priorities of a model's instances; it takes them in turns otherwise.
     """
-    key = secrets.token_urlsafe()
     return [
         str(triton.executable),
         f"--model-repository={repository}",
@@ -59,7 +59,6 @@ def server_command(
         *([] if gpu else ["--allow-gpu-metrics=false"]),
         *(["--rate-limit=execution_count"] if priorities else []),
         "--log-verbose=0",
-        # Nobody is told the key, so nobody uses these endpoints.
         f"--http-restricted-api={ADMINISTRATION}:product-tagger-key={key}",
         f"--grpc-restricted-protocol={ADMINISTRATION}:product-tagger-key={key}",
     ]

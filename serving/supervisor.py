@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import logging
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -148,6 +149,7 @@ class Supervisor:
             self._files.repository,
             self._serving,
             self._files.shm_prefix,
+            key=secrets.token_urlsafe(),  # nobody is told it
             gpu=self._gpu,
             priorities=not self._gpu,
         )

@@ -82,9 +82,9 @@ def test_the_image_s_library_path_stays_as_it_is(tmp_path: Path, monkeypatch: py
 
 def test_a_gpu_s_metrics_are_asked_for_with_a_release_for_gpus_only(tmp_path: Path) -> None:
     made = make_official(tmp_path / "tritonserver", tmp_path / "libraries")
-    without = server_command(made, tmp_path, ServingSettings(), "prefix-")
+    without = server_command(made, tmp_path, ServingSettings(), "prefix-", key="secret")
     assert "--allow-gpu-metrics=false" in without
-    assert server_command(made, tmp_path, ServingSettings(), "prefix-", gpu=True) == [
+    assert server_command(made, tmp_path, ServingSettings(), "prefix-", key="secret", gpu=True) == [
         word for word in without if word != "--allow-gpu-metrics=false"
     ]
 
