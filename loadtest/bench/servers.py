@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -114,7 +115,7 @@ def plain_triton(checkpoint: Checkpoint, graph: Path, folder: Path) -> Iterator[
     endpoint = Endpoint(settings.address, http)
     log = folder / "plain-triton.log"
     try:
-        command = [*server_command(triton, repository, settings, prefix), PATIENCE]
+        command = [*server_command(triton, repository, settings, prefix, key=secrets.token_urlsafe()), PATIENCE]
         with group_of(command, server_environment(triton), log) as process:
             _wait_until_ready(PLAIN, process, lambda: endpoint.ready() and endpoint.tag() is None, log)
             yield Started(process.pid, grpc)
