@@ -99,7 +99,7 @@ def test_labels_health_and_openapi_are_told(door: int) -> None:
         ("/tag/batch", {"products": [{"text": "dress"}] * 9}, JSON, 413),
         ("/tag/batch", b"[" + b"[]," * 100_000 + b"[]]", JSON, 413),
         ("/tag", b" " * (17 << 20), JSON, 413),
-        ("/tag", gzip.compress(b'{"text": "dress"}'), {**JSON, "Content-Encoding": "gzip"}, 415),
+        ("/tag", gzip.compress(b'{"text": "dress"}', mtime=0), {**JSON, "Content-Encoding": "gzip"}, 415),
         ("/tag", b"text=dress", {"Content-Type": "application/x-www-form-urlencoded"}, 415),
         ("/tag", {"text": "dress"}, {**JSON, "Origin": "https://shop.example"}, 403),
         ("/tag", {"text": "dress"}, {**JSON, "Host": "shop.example"}, 403),
