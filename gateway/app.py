@@ -6,8 +6,10 @@ import asyncio
 import ipaddress
 import json
 import logging
+import math
 import re
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +29,8 @@ logger = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(r"[\w.:-]{1,100}")
 PROBE = b"Women's cotton summer dress, size M"
 ROOM_FOR_PROBE_S = 5.0
+LABELS_KEPT_S = 10.0
+"""Another release, with other labels, may be served behind the gateway at any time."""
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -50,6 +54,7 @@ class Door:
         self._max_body = max_body
         self._timeout_s = timeout_s
         self._labels: list[str] = []
+        self._labels_read_s = -math.inf
         self._names: dict[str, dict[str, str]] = {}
         self._routes: dict[str, tuple[str, Handler]] = {
             "/tag": ("POST", self._tag),
@@ -158,10 +163,10 @@ class Door:
         }
 
     async def _read_labels(self, wanted: bool = True) -> None:
-        if wanted and not self._labels:
+        if wanted and time.monotonic() - self._labels_read_s >= LABELS_KEPT_S:
             labels, config = await asyncio.gather(self._engine.labels(), self._engine.config())
             self._names = {lang: dict(names) for lang, names in read_display_names(config).items()}
-            self._labels = labels
+            self._labels, self._labels_read_s = labels, time.monotonic()
 
     async def _list_labels(self, request: Request) -> Response:
         await self._read_labels()
