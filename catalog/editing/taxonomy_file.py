@@ -161,7 +161,7 @@ class TaxonomyFile:
         return PATH_SEPARATOR.join(self._taxonomy.path(category))
 
     def _write(self, category: str, done: str) -> str:
-        """Replaces the file if it is still a usable taxonomy, and adds a line to the log beside it."""
+        """Replaces the file if it is still a usable taxonomy and the log beside it takes another line."""
         with staged_file(self._path) as staging:
             if self._is_learnt:
                 text = json.dumps(self._data, ensure_ascii=False, indent=1) + "\n"
@@ -175,11 +175,12 @@ class TaxonomyFile:
             except TaxonomyError as error:
                 cause = str(error).partition(" is not a usable taxonomy: ")[2] or str(error)
                 raise TaxonomyError(f"{self._path} stays as it is: {cause}") from None
-        told = f"{done}, now it is {self._shown(category)}"
-        log = self._path.with_name(f"{self._path.stem}-changes.jsonl")
-        line = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "file": self._path.name, "change": told}
-        with log.open("a", encoding="utf-8") as stream_of_log:
-            stream_of_log.write(json.dumps(line, ensure_ascii=False) + "\n")
+            told = f"{done}, now it is {self._shown(category)}"
+            log = self._path.with_name(f"{self._path.stem}-changes.jsonl")
+            # Before the file is replaced: a log that can't be written leaves both as they are.
+            line = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "file": self._path.name, "change": told}
+            with log.open("a", encoding="utf-8") as stream_of_log:
+                stream_of_log.write(json.dumps(line, ensure_ascii=False) + "\n")
         return told
 
 

@@ -81,6 +81,14 @@ def test_each_change_is_a_line_of_the_log(file: Path) -> None:
     ]
 
 
+def test_a_change_that_cannot_be_logged_is_not_made(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = file.read_text(encoding="utf-8")
+    (file.parent / "taxonomy-changes.jsonl").mkdir()
+    assert main(["taxonomy", "move", str(file), "pans", "--root"]) == 1
+    assert "taxonomy-changes.jsonl can't be used" in capsys.readouterr().err
+    assert file.read_text(encoding="utf-8") == before
+
+
 @pytest.mark.parametrize(
     ("command", "arguments", "message"),
     [
