@@ -79,5 +79,5 @@ def test_every_one_of_many_requests_of_all_lengths_gets_its_own_answer(padded: P
 
 def test_a_configuration_for_another_engine_is_no_model_of_the_server(padded: Place, tmp_path: Path) -> None:
     with triton.InferenceServerClient(padded.grpc) as client:
-        names = {model.name for model in client.get_model_repository_index().models}
+        names = {model.name for model in client.get_inference_statistics().model_stats}
     assert names == {"classifier", "labeler", "product_scores", "product_tagger", "tokenizer"}
