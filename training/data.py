@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from copy import copy
+from dataclasses import dataclass, replace
+from itertools import chain, islice, repeat
 from typing import Any
 
 import numpy as np
@@ -33,20 +34,34 @@ class Labels:
         category: index of the category, int64 [N].
         tags: which tags the example carries, sparse bool [N, T].
         weight: sample weight, float32 [N].
+        tags_known: whether it is known which tags an example carries, bool [N].
         languages: language codes, [N].
     """
 
     category: npt.NDArray[np.int64]
     tags: csr_matrix
     weight: npt.NDArray[np.float32]
+    tags_known: npt.NDArray[np.bool_]
     languages: npt.NDArray[np.str_]
 
     def __len__(self) -> int:
         return len(self.category)
 
+    @property
+    def tag_weight(self) -> npt.NDArray[np.float32]:
+        """What each example counts for the tags, float32 [N]: nothing where they are not known."""
+        return self.weight * self.tags_known
+
     def of(self, rows: npt.NDArray[np.bool_]) -> Labels:
         """The same for some of the examples, bool [N]."""
-        return Labels(self.category[rows], self.tags[rows], self.weight[rows], self.languages[rows])
+        return Labels(
+            self.category[rows], self.tags[rows], self.weight[rows], self.tags_known[rows], self.languages[rows]
+        )
+
+    def without_tags(self) -> Labels:
+        """The same of examples whose tags are not known."""
+        nothing = csr_matrix(self.tags.shape, dtype=np.bool_)
+        return replace(self, tags=nothing, tags_known=np.zeros(len(self), dtype=np.bool_))
 
     def tag_counts(self) -> npt.NDArray[np.int64]:
         """Return how many examples carry each tag, int64 [T]."""
@@ -61,6 +76,10 @@ class Labels:
             flags = np.zeros(len(self), dtype=np.bool_)
             flags[by_tag.indices[by_tag.indptr[number] : by_tag.indptr[number + 1]]] = True
             yield flags
+
+    def column_weights(self, categories: int) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield for each of the same columns what each example counts there, float32 [N]."""
+        return chain(repeat(self.weight, categories), repeat(self.tag_weight, self.tags.shape[1]))
 
 
 def encode_labels(examples: Iterable[Example], taxonomy: Taxonomy) -> Labels:
@@ -78,6 +97,7 @@ def _encoded(examples: Sequence[Example], taxonomy: Taxonomy) -> Labels:
         category=targets[CATEGORY],
         tags=targets[TAG],
         weight=np.array([example.weight for example in examples], dtype=np.float32),
+        tags_known=np.ones(len(examples), dtype=np.bool_),
         languages=np.array([example.lang for example in examples], dtype=np.str_),
     )
 
@@ -88,6 +108,7 @@ def joined_labels(parts: Sequence[Labels]) -> Labels:
         category=np.concatenate([part.category for part in parts]),
         tags=vstack([part.tags for part in parts], format="csr"),
         weight=np.concatenate([part.weight for part in parts]),
+        tags_known=np.concatenate([part.tags_known for part in parts]),
         languages=np.concatenate([part.languages for part in parts]),
     )
 
@@ -166,6 +187,16 @@ class EncodedExamples(EncodedTexts, Dataset[dict[str, Any]]):
         super().__init__(texts(), tokenizer)
         self.labels = joined_labels(parts or [_encoded([], taxonomy)])
 
+    def followed_by(self, others: EncodedExamples) -> EncodedExamples:
+        """Return these examples, and behind them others of the same tokenizer and taxonomy."""
+        both = copy(self)
+        both.lengths = np.concatenate([self.lengths, others.lengths])
+        both.cut = np.concatenate([self.cut, others.cut])
+        both.flat_ids = np.concatenate([self.flat_ids, others.flat_ids])
+        both.ends = np.cumsum(both.lengths)
+        both.labels = joined_labels([self.labels, others.labels])
+        return both
+
     def __getitem__(self, row: int) -> dict[str, Any]:
         carried = self.labels.tags
         tags = np.zeros(carried.shape[1], dtype=np.float32)
@@ -175,6 +206,7 @@ class EncodedExamples(EncodedTexts, Dataset[dict[str, Any]]):
             "category": self.labels.category[row],
             "tags": tags,
             "weight": self.labels.weight[row],
+            "tag_weight": self.labels.weight[row] * self.labels.tags_known[row],
         }
 
 
@@ -185,14 +217,14 @@ class PaddingCollator:
     pad_token_id: int
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """Return input_ids and attention_mask int64 [B, L]; category int64 [B]; tags [B, T] and weight [B] float32."""
+        """Return input_ids and attention_mask int64 [B, L]; category int64 [B]; tags [B, T] and weights [B] float32."""
         ids, mask = pad([row["input_ids"] for row in rows], self.pad_token_id)
         return {
             "input_ids": ids,
             "attention_mask": mask,
             "category": torch.from_numpy(np.array([row["category"] for row in rows])),
             "tags": torch.from_numpy(np.stack([row["tags"] for row in rows])),
-            "weight": torch.from_numpy(np.array([row["weight"] for row in rows])),
+            **{name: torch.from_numpy(np.array([row[name] for row in rows])) for name in ("weight", "tag_weight")},
         }
 
 

@@ -41,7 +41,7 @@ from training.pace import Pace, agreed, now
 from training.precision import computes_in_bf16
 from training.rates import learning_rates, least_steps
 from training.time_plan import StepSeconds, TimePlan, frozen_layers, plan_in_time
-from training.trainer import ProductTaggingTrainer, ProgressLines
+from training.trainer import TARGETS, ProductTaggingTrainer, ProgressLines
 
 logger = logging.getLogger(__name__)
 
@@ -317,7 +317,7 @@ def _arguments(
         restore_callback_states_from_checkpoint=True,
         logging_steps=_logging_steps(steps),
         report_to=settings.report_to,
-        label_names=["category", "tags", "weight"],
+        label_names=list(TARGETS),
         remove_unused_columns=False,
         bf16=computes_in_bf16(settings.precision),
         use_cpu=not torch.cuda.is_available(),

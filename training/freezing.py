@@ -66,7 +66,7 @@ def measure_step(
         begun = pace.now()
         with torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=bf16):
             logits = probe(batch["input_ids"], batch["attention_mask"]).logits
-        value = loss(logits, batch["category"], batch["tags"], batch["weight"])
+        value = loss(logits, batch["category"], batch["tags"], batch["weight"], batch["tag_weight"])
         value.backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()

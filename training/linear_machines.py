@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ class LinearMachines:
         matrix: csr_matrix,
         columns: Iterable[NDArray[np.bool_]],
         count: int,
-        weights: NDArray[np.float32] | None = None,
+        weights: Iterable[NDArray[np.float32]] | None = None,
     ) -> None:
         """Fit one machine for each column of labels.
 
@@ -46,20 +47,22 @@ class LinearMachines:
                 would convert another matrix anew for every column.
             columns: bool [N] each.
             count: how many columns there are.
-            weights: what each example counts, [N]; None: all the same.
+            weights: what each example counts for each column, [N]; None: all the same.
         """
         # One array that is filled column by column: a list of them would hold everything twice at the end.
         self.coefficients = np.zeros((matrix.shape[1], count), dtype=np.float32)
         self.intercepts = np.zeros(count, dtype=np.float32)
-        for column, labels in enumerate(columns):
-            if labels.all() or not labels.any():
-                self.intercepts[column] = 2.0 if labels.all() else -2.0
+        alike: Iterable[None] = repeat(None)
+        for column, (labels, counts) in enumerate(zip(columns, weights or alike, strict=False)):
+            counting = labels if counts is None else labels[counts > 0]
+            if counting.all() or not counting.any():
+                self.intercepts[column] = 2.0 if counting.all() else -2.0
                 continue
             machine = LinearSVC(C=self._regularization, random_state=self._seed)
             with warnings.catch_warnings():
                 # A column of a few positives stops at the iteration limit, close enough to its optimum.
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                machine.fit(matrix, labels, sample_weight=weights)
+                machine.fit(matrix, labels, sample_weight=counts)
             self.coefficients[:, column] = machine.coef_[0]
             self.intercepts[column] = machine.intercept_[0]
 

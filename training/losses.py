@@ -17,8 +17,9 @@ def prior_log_odds(labels: Labels, layout: Layout) -> npt.NDArray[np.float32]:
     Without it the rare tags' logits need most of an epoch to come down from probability 0.5.
     """
     rows, num_categories = max(len(labels.category), 1), len(layout.labels[CATEGORY])
+    tagged = np.count_nonzero(labels.tags_known)
     category_share = (np.bincount(labels.category, minlength=num_categories) + 0.5) / (rows + 0.5 * num_categories)
-    tag_share = (labels.tag_counts().astype(np.float32) + 0.5) / (rows + 1.0)
+    tag_share = (labels.tag_counts().astype(np.float32) + 0.5) / (tagged + 1.0)
     log_odds = np.zeros(layout.width, dtype=np.float32)
     log_odds[layout.columns(CATEGORY)] = np.log(category_share)
     log_odds[layout.columns(TAG)] = np.log(tag_share / (1.0 - tag_share))
@@ -39,7 +40,12 @@ class ProductTaggingLoss:
         self.layout = layout
 
     def __call__(
-        self, logits: torch.Tensor, category: torch.Tensor, tags: torch.Tensor, weight: torch.Tensor
+        self,
+        logits: torch.Tensor,
+        category: torch.Tensor,
+        tags: torch.Tensor,
+        weight: torch.Tensor,
+        tag_weight: torch.Tensor,
     ) -> torch.Tensor:
         """Return the scalar loss.
 
@@ -47,12 +53,13 @@ class ProductTaggingLoss:
             logits: [B, C + T].
             category: indices [B], int64.
             tags: 0.0 or 1.0 [B, T].
-            weight: sample weights [B].
+            weight: sample weights of the categories [B].
+            tag_weight: those of the tags [B].
         """
         logits = logits.float()
-        losses = functional.cross_entropy(logits[:, self.layout.columns(CATEGORY)], category, reduction="none")
+        losses = weight * functional.cross_entropy(logits[:, self.layout.columns(CATEGORY)], category, reduction="none")
         if tags.shape[1]:
-            losses = losses + functional.binary_cross_entropy_with_logits(
+            losses = losses + tag_weight * functional.binary_cross_entropy_with_logits(
                 logits[:, self.layout.columns(TAG)], tags, reduction="none"
             ).sum(dim=1)
-        return (losses * weight).sum() / weight.sum()
+        return losses.sum() / weight.sum()

@@ -151,8 +151,9 @@ def fit_ngrams(train: EncodedExamples, layout: Layout, vocab_size: int, size: Ta
     rarity = _rarity(counts)
     there = np.flatnonzero(rarity)
     matrix = weighted(counts, rarity)[:, there]
+    categories = len(layout.labels[CATEGORY])
     columns = tqdm(
-        train.labels.columns(len(layout.labels[CATEGORY])),
+        train.labels.columns(categories),
         desc="n-gram table",
         total=layout.width,
         unit="label",
@@ -160,7 +161,7 @@ def fit_ngrams(train: EncodedExamples, layout: Layout, vocab_size: int, size: Ta
         leave=False,
     )
     machines = LinearMachines(REGULARIZATION, seed)
-    machines.fit(matrix, columns, layout.width, train.labels.weight)
+    machines.fit(matrix, columns, layout.width, train.labels.column_weights(categories))
     columns_of, labels = _fewer_columns(matrix, machines.coefficients, size.rank, seed)
     rows = np.zeros((len(rarity), columns_of.shape[1]), dtype=np.float32)
     rows[there] = columns_of

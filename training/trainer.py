@@ -33,7 +33,7 @@ from training.thresholds import best_common_threshold
 
 logger = logging.getLogger(__name__)
 
-TARGETS = ("category", "tags", "weight")
+TARGETS = ("category", "tags", "weight", "tag_weight")
 """What a batch holds besides the model's own inputs."""
 
 

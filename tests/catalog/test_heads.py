@@ -117,7 +117,8 @@ def test_the_labeler_the_evaluation_and_the_parity_gate_answer_the_same_to_the_s
     category = np.array([TAXONOMY.category_ids.index(name.decode()) for name in served.categories[:, 0]])
     tags = np.array([[tag.encode() in row for tag in TAXONOMY.tag_ids] for row in served.tags])
 
-    labels = Labels(category, csr_matrix(tags), np.ones(len(rows), np.float32), np.full(len(rows), "en"))
+    weight = np.ones(len(rows), np.float32)
+    labels = Labels(category, csr_matrix(tags), weight, weight > 0, np.full(len(rows), "en"))
     answers = decide(in_batches(scores), RULE, labels)
     assert (answers.answered == category).all() and (answers.tags_given.unpacked() == tags).all()
     assert (answers.confidence == served.category_scores[:, 0]).all()

@@ -39,6 +39,7 @@ def answers() -> Answers:
         category=np.array([0, 0, 1, 1]),
         tags=csr_matrix(np.array([[1, 0], [0, 0], [0, 1], [1, 0]], dtype=bool)),
         weight=np.ones(4, dtype=np.float32),
+        tags_known=np.ones(4, dtype=np.bool_),
         languages=np.array(["en", "zh", "en", "en"]),
     )
     # In any order and in batches of any size, as a model computes them.

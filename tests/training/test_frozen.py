@@ -16,7 +16,6 @@ from training.data import EncodedExamples
 from training.fine_tuning import build_model
 from training.frozen import fit_frozen, fit_frozen_head
 from training.inference import predict_logits
-from training.losses import ProductTaggingLoss
 from training.modeling_product_tagging import BertForProductTagging
 
 ROWS = [Example(row["id"], "en", row["text"], row["category"], tuple(row["tags"])) for row in make_products(120)]
@@ -39,7 +38,7 @@ def test_the_head_knows_the_labels_of_an_encoder_that_has_not_learnt(
     model: BertForProductTagging, examples: EncodedExamples
 ) -> None:
     encoder = {name: value.clone() for name, value in model.bert.state_dict().items()}
-    fit_frozen_head(model, examples, ProductTaggingLoss(TAXONOMY.layout), 0)
+    fit_frozen_head(model, examples, TAXONOMY, 0)
     logits = predict_logits(model, examples, pad_token_id=0)
     assert (logits[:, :3].argmax(axis=1) == examples.labels.category).mean() > 0.95
     assert ((logits[:, 3:] > 0) == examples.labels.tags.toarray()).mean() > 0.95
@@ -52,7 +51,7 @@ def test_vectors_that_are_all_equal_leave_a_head_of_frequencies(
     with torch.no_grad():
         for weight in model.bert.parameters():
             weight.zero_()
-    fit_frozen_head(model, examples, ProductTaggingLoss(TAXONOMY.layout), 0)
+    fit_frozen_head(model, examples, TAXONOMY, 0)
     assert torch.isfinite(model.classifier.weight).all() and torch.isfinite(model.classifier.bias).all()
 
 

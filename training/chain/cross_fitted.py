@@ -31,6 +31,7 @@ from training.data import EncodedExamples, encode_labels, joined_labels
 from training.fine_tuning import fine_tune
 from training.frozen import fit_frozen
 from training.inference import predict_logits
+from training.label_names import with_names
 from training.ngrams import different_tokens, fit_ngrams, table_size
 from training.rates import least_steps
 
@@ -138,7 +139,8 @@ def _answers(
         EncodedExamples([examples[row] for row in np.flatnonzero(rows)], taxonomy, tokenizer)
         for rows in (~inside, inside)
     )
-    steps = round(least_steps(training, base.recipe) * len(others) / len(examples))
+    others = with_names(others, taxonomy, tokenizer)
+    steps = round(least_steps(training, base.recipe) * np.count_nonzero(~inside) / len(examples))
     run = _run_directory(settings, number)
     fitted = fine_tune(
         training.model_copy(update={"min_steps": steps}),

@@ -2,6 +2,7 @@
 
 The validation products choose the best of the evaluated models, but are no input of the step. Other validation
 products calibrate the model again, which is no reason to train for an hour. The facts say which products have chosen.
+Nor are the names of the labels, which are learnt as texts (`label_names`): a better spelling trains nothing anew.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from training.data import EncodedExamples
 from training.errors import TrainingError
 from training.fine_tuning import FineTuned, fine_tune
 from training.frozen import fit_frozen
+from training.label_names import with_names
 from training.sampling import choosing_products, sample
 from training.saving import save_model
 from training.text_facts import text_facts, unread_warnings
@@ -82,10 +84,11 @@ def make_fine_tuned(step: Step, settings: Settings, plan: BasePlan, *, writes: b
     # Of the training products alone: what the others say must not decide what the model is made of.
     base = find_or_make_base(plan, PartTexts(products), settings.build_dir / "base", settings.training.max_length)
     tokenizer, taxonomy = base.tokenizer(settings.training.max_length), read_taxonomy(settings)
-    train = EncodedExamples(products, taxonomy, tokenizer)
+    own = EncodedExamples(products, taxonomy, tokenizer)
+    train = with_names(own, taxonomy, tokenizer)
     chosen = sample(Part(catalog, "validation"), choosing_products(taxonomy.layout.width))
     validation = EncodedExamples(chosen, taxonomy, tokenizer)
-    data = text_facts(train, tokenizer.unk_token_id)
+    data = text_facts(own, tokenizer.unk_token_id)
     for sentence in unread_warnings(base.name, data):
         logger.warning("%s", sentence)
     fine_tuned = fine_tune(

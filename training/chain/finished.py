@@ -27,6 +27,7 @@ from training.course import COURSE_FILE, read_course
 from training.data import EncodedExamples
 from training.evaluation import summarize
 from training.inference import predict_logits, probabilities_of
+from training.label_names import with_names
 from training.ngrams import Ngrams, different_tokens, fit_ngrams, products_to_fit, table_size
 from training.sampling import choosing_products, sample, spread
 from training.thresholds import choose_thresholds
@@ -132,7 +133,7 @@ def _fit_table(
 ) -> Ngrams | None:
     width, products = taxonomy.layout.width, Part(catalog_directory(settings), "train")
     there, most = products.count(), products_to_fit(width)
-    train = EncodedExamples(spread(products, there, most), taxonomy, tokenizer)
+    train = with_names(EncodedExamples(spread(products, there, most), taxonomy, tokenizer), taxonomy, tokenizer)
     size = table_size(settings.training, different_tokens(train), width)
     if not size.buckets:
         return None
