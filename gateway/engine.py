@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.answers import Labels, pack_strings, read_rows
-from gateway.errors import BadText, Problem
+from gateway.errors import BackendLost, BadText, Problem
 
 MODEL = "product_tagger"
 _BAD_ROW = re.compile(r"row (\d+): (.*)", re.S)
@@ -44,6 +44,7 @@ class Engine:
         self._port = port
         self._timeout_s = timeout_s
         self._idle: list[_Connection] = []
+        self._closed = False
 
     async def infer(self, texts: list[bytes]) -> list[Labels | BadText]:
         """Labels of texts, in their order. Triton refuses a request whole; here a bad text spoils no other.
@@ -104,7 +105,7 @@ class Engine:
         """One request; it is repeated once when the connection breaks, as asking twice changes nothing.
 
         Raises:
-            Problem: No answer.
+            Problem: No answer; BackendLost where the server can't be reached.
         """
         split = "" if json_bytes is None else f"Inference-Header-Content-Length: {json_bytes}\r\n"
         head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\n{split}Content-Length: {len(body)}\r\n\r\n"
@@ -113,7 +114,7 @@ class Engine:
                 return await self._exchange(head.encode() + body, fresh=attempt > 1)
             except (OSError, EOFError, ValueError):
                 continue
-        raise Problem(503, "The engine can't be reached: it is being started, or has ended. Ask again later.", 5.0)
+        raise BackendLost
 
     async def _exchange(self, request: bytes, *, fresh: bool) -> Reply:
         if self._idle and not fresh:
@@ -143,13 +144,14 @@ class Engine:
             raise
         finally:
             timer.cancel()
-            if complete:
+            if complete and not self._closed:
                 self._idle.append((reader, writer))
             else:
                 writer.close()
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Closes the connections; one that is in use, when it has its answer."""
+        self._closed = True
         for _, writer in self._idle:
             writer.close()
         self._idle.clear()

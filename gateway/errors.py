@@ -32,6 +32,13 @@ class Problem(Exception):
         return HTTPStatus(self.status).phrase
 
 
+class BackendLost(Problem):
+    """The engine ended, or broke the connection, before it had answered; asking another one is safe."""
+
+    def __init__(self) -> None:
+        super().__init__(503, "The engine can't be reached: it is being started, or has ended. Ask again later.", 5.0)
+
+
 class BadText(Exception):
     """A text that can't be tagged; the message says why, for its sender."""
 
