@@ -29,7 +29,7 @@ from steps import staged_file
 
 logger = logging.getLogger(__name__)
 
-LARGE = ("base", "checkpoint", "fine-tuned", "folds", "measured", "training")
+LARGE = ("base", "checkpoint", "encoders", "folds", "measured", "training")
 """What the product leaves in its build directory that is not needed once its answers are kept: hundreds of MB."""
 PREPARING = "prepare"
 

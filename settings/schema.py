@@ -79,6 +79,9 @@ class TrainingSettings(Section):
     """`auto`: mean for sentence-transformers bases, cls for others."""
     max_length: Annotated[int, Field(ge=8)] = 96
     """Maximum number of tokens of a text, in training and serving. The rest is cut off."""
+    recipe: Literal["auto", "fine-tuned", "frozen"] = "auto"
+    """`fine-tuned`: the encoder learns, which takes minutes to hours. `frozen`: it stays as it is, under a fitted head.
+    `auto`: frozen with fewer than two products a category, else both up to 20000 products: held-out products choose."""
     minutes: Annotated[float, Field(gt=0)] | None = None
     """Time for making the base and fine-tuning it, in minutes. A step is measured on this machine; steps and trained
     layers are chosen to fit. null: no limit."""

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from catalog.prepared import Example
 from training.errors import TrainingError
 from training.saving import write_json
 
@@ -21,11 +22,13 @@ class Course:
         training: figures of the run, its base and its machine.
         data: the training products by language, and what became of their texts (`text_facts`).
         history: the Trainer's log: a mapping a line, with `step` and `loss` or `eval_…`.
+        names: texts of the categories' names that were learnt beside the products (`label_names`).
     """
 
     training: dict[str, Any]
     data: dict[str, Any]
     history: list[dict[str, float]]
+    names: list[Example]
 
     def write(self, directory: Path) -> None:
         """Write it beside the model."""
@@ -41,6 +44,7 @@ def read_course(directory: Path) -> Course:
     file = directory / COURSE_FILE
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-        return Course(found["training"], found["data"], found["history"])
+        names = [Example(**{**name, "tags": ()}) for name in found["names"]]
+        return Course(found["training"], found["data"], found["history"], names)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(f"{file} can't be read ({error}): remove {directory} and train again.") from error

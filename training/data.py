@@ -197,6 +197,20 @@ class EncodedExamples(EncodedTexts, Dataset[dict[str, Any]]):
         both.labels = joined_labels([self.labels, others.labels])
         return both
 
+    def drawn_lengths(self) -> npt.NDArray[np.int64]:
+        """Return the lengths by which rows are put into batches, int64 [N].
+
+        Names of labels are shorter than products and would make up batches of their own, each of which counts as much
+        as one of products. So they are taken for as long as products at equal distances.
+        """
+        names = np.flatnonzero(~self.labels.tags_known)
+        products = np.sort(self.lengths[self.labels.tags_known])
+        if not len(names) or not len(products):
+            return self.lengths
+        lengths = self.lengths.copy()
+        lengths[names] = products[np.arange(len(names)) * len(products) // len(names)]
+        return lengths
+
     def __getitem__(self, row: int) -> dict[str, Any]:
         carried = self.labels.tags
         tags = np.zeros(carried.shape[1], dtype=np.float32)

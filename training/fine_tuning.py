@@ -164,7 +164,7 @@ def fine_tune(
         "epochs": round(state.epoch or 0.0, 3),
         "best_step": state.best_global_step if evaluates else None,
         "batch_size": settings.batch_size,
-        "recipe": base.recipe.kind,
+        "base_kind": base.recipe.kind,
         "learning_rates": asdict(rates),
         "processes": arguments.world_size,
         "threads": torch.get_num_threads(),

@@ -23,10 +23,6 @@ from training.inference import padded_batches
 from training.losses import ProductTaggingLoss
 from training.modeling_product_tagging import BertForProductTagging
 
-MOST_PRODUCTS = 20_000
-"""With more training products fine-tuning has always been better."""
-MOST_CELLS = 2**25
-"""Products times labels: the head is fitted on all of them at once, in about half a GiB."""
 DECAY = 0.3
 """Sum of squared weights over standardized vectors, divided by the number of products, that is added to the loss."""
 MOST_STEPS = 100
@@ -38,19 +34,16 @@ def fit_frozen(
     tokenizer: PreTrainedTokenizerBase,
     taxonomy: Taxonomy,
     train: EncodedExamples,
-) -> BertForProductTagging | None:
-    """Give the base's encoder under a fitted head; None where there are too many products, or the time is bounded.
+) -> BertForProductTagging:
+    """Give the base's encoder under a fitted head.
 
     Args:
-        settings: `minutes` bounds the time of training; the pooling is theirs.
+        settings: the pooling is theirs.
         base: the encoder.
         tokenizer: that of the products.
         taxonomy: the labels.
         train: the training products.
     """
-    products, labels = len(train), taxonomy.layout.width
-    if settings.minutes is not None or products > MOST_PRODUCTS or products * labels > MOST_CELLS:
-        return None
     model = build_model(settings, base, taxonomy, train)
     fit_frozen_head(model, train, taxonomy, int(tokenizer.pad_token_id))
     return model

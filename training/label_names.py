@@ -1,12 +1,13 @@
 """What the categories are called, as training texts of their own: each name is a text of its category.
 
 A category's name says what belongs there, and where it has one product, as much as that product. The head, the n-gram
-table and fine-tuning learn it like a product's text. The gain: docs/experiments/label-names.md.
+table and fine-tuning learn it like a product's text. The texts are kept with the encoders (`course`), so that a
+better spelling of a display name trains nothing anew. The gain: docs/experiments/label-names.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from transformers import PreTrainedTokenizerBase
 
@@ -21,17 +22,20 @@ MOST_TEXTS = 8
 """Of one category: a list of synonyms must not outweigh its products."""
 
 
-def with_names(products: EncodedExamples, taxonomy: Taxonomy, tokenizer: PreTrainedTokenizerBase) -> EncodedExamples:
+def with_names(
+    products: EncodedExamples, names: Iterable[Example], taxonomy: Taxonomy, tokenizer: PreTrainedTokenizerBase
+) -> EncodedExamples:
     """Return training products, and behind them the texts of their categories' names.
 
     Args:
         products: at least one.
+        names: made by `name_examples`.
         taxonomy: numbers their labels.
         tokenizer: that of the products.
     """
-    names = EncodedExamples(name_examples(taxonomy), taxonomy, tokenizer)
-    names.labels = names.labels.without_tags()
-    return products.followed_by(names)
+    encoded = EncodedExamples(names, taxonomy, tokenizer)
+    encoded.labels = encoded.labels.without_tags()
+    return products.followed_by(encoded)
 
 
 def name_examples(taxonomy: Taxonomy) -> Iterator[Example]:

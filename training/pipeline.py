@@ -125,7 +125,7 @@ def _train(settings: Settings, languages: Mapping[str, int], chain: _Chain, firs
 def _cross_fit(settings: Settings, chain: _Chain, plan: BasePlan, fine_tuned: Step) -> list[Path]:
     folds = fold_steps(settings, fine_tuned)
     for number, fold in enumerate(folds, 1):
-        chain.run(fold, partial(make_fold, fold, settings, plan, number))
+        chain.run(fold, partial(make_fold, fold, settings, plan, fine_tuned.output, number))
     return [fold.output for fold in folds]
 
 

@@ -98,9 +98,8 @@ def report_text(metrics: Mapping[str, Any], taxonomy: Taxonomy) -> str:
         f"test; languages of the training part: {_counts(data['languages'])}",
         f"- the base: {training['base']}, {training['base_layers']} layers, {training['base_pieces']:,} pieces; "
         f"{training['base_reason']}",
-        f"- {training['steps']:,} steps of {training['batch_size']} products ({training['epochs']:g} epochs) in "
-        f"{training['seconds'] / 60:.1f} minutes on {training['device']} ({training['precision']}, "
-        f"{training['processes']} process{'' if training['processes'] == 1 else 'es'}, {training['threads']} threads)",
+        f"- {training['recipe']}",
+        *_how_long(training),
         *_how_the_step_was_chosen(training),
         *_which_encoder(training),
     ]
@@ -165,6 +164,16 @@ def terminal_lines(metrics: Mapping[str, Any]) -> list[str]:
 
 def _beside(own: str, other: str | None) -> str:
     return f"{own} ({other})" if other else own
+
+
+def _how_long(training: Mapping[str, Any]) -> list[str]:
+    if not training["steps"]:
+        return []
+    return [
+        f"- {training['steps']:,} steps of {training['batch_size']} products ({training['epochs']:g} epochs) in "
+        f"{training['seconds'] / 60:.1f} minutes on {training['device']} ({training['precision']}, "
+        f"{training['processes']} process{'' if training['processes'] == 1 else 'es'}, {training['threads']} threads)"
+    ]
 
 
 def _how_the_step_was_chosen(training: Mapping[str, Any]) -> list[str]:

@@ -73,7 +73,7 @@ class ProductTaggingTrainer(Trainer):
         self._average = average
         self._pace = pace
         # A batch of one process is a stretch of the effective batch, so that any number of processes sees the same one.
-        self._sampler = LengthGroupedSampler(train.lengths, args.train_batch_size * args.world_size, args.seed)
+        self._sampler = LengthGroupedSampler(train.drawn_lengths(), args.train_batch_size * args.world_size, args.seed)
         super().__init__(
             model=model,
             args=args,

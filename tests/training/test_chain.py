@@ -16,7 +16,7 @@ from catalog.taxonomy import Label, Taxonomy
 from settings import Settings
 from steps import code_digest
 from tests.training.conftest import SettingsMaker, make_products, quick_settings, write_catalog
-from training import frozen, pipeline, plots
+from training import pipeline, plots, recipe
 from training.baseline import LinearBaseline
 from training.chain import compared, fine_tuned, finished, measured, reported
 from training.pipeline import Trained, train
@@ -31,7 +31,7 @@ MODEL, CHECKPOINT = "The fine-tuned model", "The checkpoint"
 FIGURES, BASELINE, REPORT = "The checkpoint's measurement", "The baseline", "The report"
 OPTIONS: dict[str, Any] = {"epochs": 1, "ngram_buckets": 64}
 MAKERS = ("make_fine_tuned", "make_finished", "make_measured", "make_compared", "make_reported")
-OUTPUTS = ("fine-tuned", "checkpoint", "measured/checkpoint", "measured/baseline", "reports/training")
+OUTPUTS = ("encoders", "checkpoint", "measured/checkpoint", "measured/baseline", "reports/training")
 ALL = (MODEL, CHECKPOINT, FIGURES, BASELINE, REPORT)
 
 
@@ -53,7 +53,7 @@ def run(settings: Settings, **options: Any) -> Trained:
 def no_frozen_candidate() -> Iterator[None]:
     """Another training would give the same checkpoint where the frozen encoder is taken before and after."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(frozen, "MOST_PRODUCTS", 0)
+        patch.setattr(recipe, "MOST_PRODUCTS", 0)
         yield
 
 
@@ -141,12 +141,12 @@ def test_a_mended_comment_makes_nothing_again(trained: Settings, code: Path) -> 
 
 
 def test_other_validation_products_recalibrate_without_training(trained: Settings) -> None:
-    weights = (trained.build_dir / "fine-tuned" / "model.safetensors").stat().st_mtime_ns
+    weights = (trained.build_dir / "encoders" / "fine-tuned" / "model.safetensors").stat().st_mtime_ns
     other_validation_products(trained, trained.build_dir)
     again = run(trained)
     assert again.made == (CHECKPOINT, FIGURES, BASELINE, REPORT)
     assert again.metrics["training"]["calibrated_on"]["products"] == again.metrics["data"]["validation"] == 63
-    assert (trained.build_dir / "fine-tuned" / "model.safetensors").stat().st_mtime_ns == weights
+    assert (trained.build_dir / "encoders" / "fine-tuned" / "model.safetensors").stat().st_mtime_ns == weights
 
 
 def test_other_test_products_measure_again_and_leave_the_weights_of_the_checkpoint(trained: Settings) -> None:

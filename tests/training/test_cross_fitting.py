@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -66,11 +67,11 @@ def test_the_training_products_calibrate_too_and_a_second_run_makes_nothing(smal
 def test_an_interrupted_run_goes_on_with_the_next_fold(small: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
 
-    def interrupted(step: Any, settings: Settings, plan: Any, number: int) -> None:
+    def interrupted(step: Any, settings: Settings, plan: Any, encoders: Path, number: int) -> None:
         if number == 2 and made == [1]:
             made.append(0)
             raise KeyboardInterrupt
-        make_fold(step, settings, plan, number)
+        make_fold(step, settings, plan, encoders, number)
         made.append(number)
 
     monkeypatch.setattr(pipeline, "make_fold", interrupted)

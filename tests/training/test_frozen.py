@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from catalog.derivation import derive_taxonomy
+from catalog.labels import Label
 from catalog.prepared import Example
+from catalog.taxonomy import Taxonomy
 from tests.training.conftest import make_products, quick_settings
-from training import frozen
 from training.base import resolve_base
 from training.data import EncodedExamples
 from training.fine_tuning import build_model
-from training.frozen import fit_frozen, fit_frozen_head
+from training.frozen import fit_frozen_head
 from training.inference import predict_logits
 from training.modeling_product_tagging import BertForProductTagging
 
@@ -55,14 +56,20 @@ def test_vectors_that_are_all_equal_leave_a_head_of_frequencies(
     assert torch.isfinite(model.classifier.weight).all() and torch.isfinite(model.classifier.bias).all()
 
 
-@pytest.mark.parametrize(("most", "value"), [("MOST_PRODUCTS", 119), ("MOST_CELLS", 6 * 119)])
-def test_there_is_no_frozen_candidate_of_too_many_products_or_where_the_time_is_bounded(
-    tiny_base: Path, tmp_path: Path, examples: EncodedExamples, monkeypatch: pytest.MonkeyPatch, most: str, value: int
-) -> None:
+def test_categories_of_one_branch_learn_from_each_other(tiny_base: Path, tmp_path: Path) -> None:
     base = resolve_base("tiny", 32, str(tiny_base))
-    settings = quick_settings(tmp_path, tiny_base).training
-    assert fit_frozen(settings, base, base.tokenizer(32), TAXONOMY, examples) is not None
-    bounded = settings.model_copy(update={"minutes": 1.0})
-    assert fit_frozen(bounded, base, base.tokenizer(32), TAXONOMY, examples) is None
-    monkeypatch.setattr(frozen, most, value)
-    assert fit_frozen(settings, base, base.tokenizer(32), TAXONOMY, examples) is None
+    tokenizer = base.tokenizer(32)
+    texts = {"shoes": ["red shoes", "blue shoes"], "boots": ["black boots"], "phones": ["phone case"], "tea": ["tea"]}
+    rows = [Example(text, "en", text, name) for name, of_name in texts.items() for text in of_name]
+
+    def logit_of_boots(parent: str | None) -> float:
+        labels = tuple(Label(name, parent=parent if name in ("shoes", "boots") else None) for name in texts)
+        taxonomy = Taxonomy(labels, nodes=(Label("feet"),) if parent else ())
+        products = EncodedExamples(rows, taxonomy, tokenizer)
+        torch.manual_seed(0)
+        model = build_model(quick_settings(tmp_path, tiny_base).training, base, taxonomy, products)
+        fit_frozen_head(model, products, taxonomy, 0)
+        asked = EncodedExamples([Example("x", "en", "red shoes", "boots")], taxonomy, tokenizer)
+        return float(torch.from_numpy(predict_logits(model, asked, 0)).log_softmax(dim=1)[0, 1])
+
+    assert logit_of_boots("feet") > logit_of_boots(None)

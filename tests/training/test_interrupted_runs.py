@@ -82,7 +82,9 @@ def test_two_processes_learn_the_same_weights_as_one(settings_for: SettingsMaker
 
     metrics = json.loads((settings.build_dir / "checkpoint" / "metrics.json").read_text())
     assert (metrics["training"]["processes"], metrics["training"]["steps"]) == (2, 40)
-    shared, whole = (load_file(one.build_dir / "fine-tuned" / "model.safetensors") for one in (settings, alone))
+    shared, whole = (
+        load_file(one.build_dir / "encoders" / "fine-tuned" / "model.safetensors") for one in (settings, alone)
+    )
     assert shared.keys() == whole.keys()
     for name, tensor in whole.items():
         # Attention does not depend on its keys' biases: their gradients are rounding errors, which Adam makes large.

@@ -16,7 +16,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from catalog.reliability import expected_calibration_error
 from tests.training.conftest import SettingsMaker, make_products, write_catalog
 from tests.training.runs import PARTS, run, weights
-from training import frozen
+from training import recipe
 from training.base.recipe import MULTILINGUAL_MINILM
 
 FILES = {
@@ -223,7 +223,7 @@ def test_a_category_of_one_product_is_no_obstacle(settings_for: SettingsMaker) -
 def test_with_few_validation_products_the_n_gram_table_counts_all_the_same(
     settings_for: SettingsMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(frozen, "MOST_PRODUCTS", 0)
+    monkeypatch.setattr(recipe, "MOST_PRODUCTS", 0)
     settings = settings_for(epochs=1, min_steps=0, learning_rate=1e-5, head_learning_rate=1e-5)
     write_catalog(settings.build_dir / "catalog", {**PARTS, "validation": make_products(12, 1000)})
     metrics = run(settings).metrics

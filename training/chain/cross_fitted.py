@@ -25,8 +25,8 @@ from settings import Settings
 from steps import Step, code_digest
 from training.base import BasePlan, find_or_make_base
 from training.candidates import HeldOut
-from training.chain.fine_tuned import FINE_TUNED, FROZEN
 from training.chain.inputs import catalog_directory, read_taxonomy
+from training.course import read_course
 from training.data import EncodedExamples, encode_labels, joined_labels
 from training.fine_tuning import fine_tune
 from training.frozen import fit_frozen
@@ -34,6 +34,7 @@ from training.inference import predict_logits
 from training.label_names import with_names
 from training.ngrams import different_tokens, fit_ngrams, table_size
 from training.rates import least_steps
+from training.recipe import FINE_TUNED, FROZEN, choose_recipe
 
 logger = logging.getLogger(__name__)
 
@@ -103,13 +104,14 @@ def fold_steps(settings: Settings, fine_tuned: Step) -> list[Step]:
     ]
 
 
-def make_fold(step: Step, settings: Settings, plan: BasePlan, number: int) -> None:
+def make_fold(step: Step, settings: Settings, plan: BasePlan, encoders: Path, number: int) -> None:
     """Fit a model and a table on the other folds' products, and answer this one's.
 
     Args:
         step: what is made.
         settings: `training` and `build_dir` are used.
         plan: the base.
+        encoders: output of the step before, which holds the categories' names.
         number: of the fold, from 1.
 
     Raises:
@@ -120,7 +122,7 @@ def make_fold(step: Step, settings: Settings, plan: BasePlan, number: int) -> No
     inside = fold_numbers(examples, settings.training.seed) == number - 1
     answers = {FINE_TUNED: _no_answers(settings), FROZEN: _no_answers(settings)}
     if inside.any() and not inside.all():
-        answers = _answers(step, settings, plan, number, examples, inside)
+        answers = _answers(step, settings, plan, encoders, number, examples, inside)
     else:
         inside[:] = False  # all products are variants of one: nobody can answer them without having seen them
     with step.making() as directory:
@@ -129,7 +131,13 @@ def make_fold(step: Step, settings: Settings, plan: BasePlan, number: int) -> No
 
 
 def _answers(
-    step: Step, settings: Settings, plan: BasePlan, number: int, examples: list[Example], inside: npt.NDArray[np.bool_]
+    step: Step,
+    settings: Settings,
+    plan: BasePlan,
+    encoders: Path,
+    number: int,
+    examples: list[Example],
+    inside: npt.NDArray[np.bool_],
 ) -> dict[str, Floats]:
     """Logits [N, C + T] for the products inside, of two models and a table that were fitted on the others."""
     catalog, taxonomy, training = catalog_directory(settings), read_taxonomy(settings), settings.training
@@ -139,25 +147,28 @@ def _answers(
         EncodedExamples([examples[row] for row in np.flatnonzero(rows)], taxonomy, tokenizer)
         for rows in (~inside, inside)
     )
-    others = with_names(others, taxonomy, tokenizer)
+    others = with_names(others, read_course(encoders).names, taxonomy, tokenizer)
     steps = round(least_steps(training, base.recipe) * np.count_nonzero(~inside) / len(examples))
-    run = _run_directory(settings, number)
-    fitted = fine_tune(
-        training.model_copy(update={"min_steps": steps}),
-        base,
-        tokenizer,
-        taxonomy,
-        others,
-        EncodedExamples([], taxonomy, tokenizer),
-        run,
-        run / "logs",
-        step.inputs,
-    )
-    pad_token_id = int(tokenizer.pad_token_id)
-    answers = {FINE_TUNED: predict_logits(fitted.model, own, pad_token_id)}
-    if (frozen := fit_frozen(training, base, tokenizer, taxonomy, others)) is not None:
-        answers[FROZEN] = predict_logits(frozen, own, pad_token_id)
-    vocab_size = fitted.model.config.vocab_size
+    run, pad_token_id = _run_directory(settings, number), int(tokenizer.pad_token_id)
+    # Chosen as for the whole: two thirds of the products may be too few where all are not.
+    candidates = choose_recipe(training, len(examples), taxonomy).candidates
+    answers: dict[str, Floats] = {}
+    if FINE_TUNED in candidates:
+        fitted = fine_tune(
+            training.model_copy(update={"min_steps": steps}),
+            base,
+            tokenizer,
+            taxonomy,
+            others,
+            EncodedExamples([], taxonomy, tokenizer),
+            run,
+            run / "logs",
+            step.inputs,
+        )
+        answers[FINE_TUNED] = predict_logits(fitted.model, own, pad_token_id)
+    if FROZEN in candidates:
+        answers[FROZEN] = predict_logits(fit_frozen(training, base, tokenizer, taxonomy, others), own, pad_token_id)
+    vocab_size = base.pieces
     size = table_size(training, different_tokens(others), taxonomy.layout.width)
     if size.buckets:
         answers[NGRAMS] = fit_ngrams(others, taxonomy.layout, vocab_size, size, training.seed).logits(own)

@@ -1,8 +1,8 @@
-"""The first step: base and training products in, a fine-tuned model in build/fine-tuned out.
+"""The first step: base and training products in, out in build/encoders a model for each candidate (`recipe`).
 
 The validation products choose the best of the evaluated models, but are no input of the step. Other validation
 products calibrate the model again, which is no reason to train for an hour. The facts say which products have chosen.
-Nor are the names of the labels, which are learnt as texts (`label_names`): a better spelling trains nothing anew.
+Nor are the categories' display names, which are learnt beside the products (`label_names`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import platform
 import resource
 import shutil
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -24,9 +25,11 @@ from training.chain.inputs import catalog_directory, labels_digest, part_digest,
 from training.course import COURSE_FILE, Course
 from training.data import EncodedExamples
 from training.errors import TrainingError
-from training.fine_tuning import FineTuned, fine_tune
+from training.fine_tuning import fine_tune
 from training.frozen import fit_frozen
-from training.label_names import with_names
+from training.label_names import name_examples, with_names
+from training.modeling_product_tagging import BertForProductTagging
+from training.recipe import FINE_TUNED, FROZEN, choose_recipe
 from training.sampling import choosing_products, sample
 from training.saving import save_model
 from training.text_facts import text_facts, unread_warnings
@@ -36,8 +39,6 @@ logger = logging.getLogger(__name__)
 RUN = "training"
 """The folder of the build directory in which an interrupted run keeps what it has learnt so far."""
 PACKAGES = ("tokenizers", "torch", "transformers")
-FINE_TUNED, FROZEN = "fine-tuned", "frozen"
-"""The candidates. The frozen one lies in a folder of this name, on catalogues that are small enough for it."""
 OF_LATER_STEPS = ("baseline", "ngram_buckets", "report_to")
 """Settings that change no weight."""
 
@@ -50,7 +51,7 @@ def fine_tuned_step(settings: Settings, plan: BasePlan) -> Step:
     """
     return Step(
         "The fine-tuned model",
-        settings.build_dir / "fine-tuned",
+        settings.build_dir / "encoders",
         {
             "the training products": part_digest(settings, "train"),
             "the labels": labels_digest(read_taxonomy(settings)),
@@ -59,7 +60,7 @@ def fine_tuned_step(settings: Settings, plan: BasePlan) -> Step:
             "the code": code_digest("training.chain.fine_tuned", without=READERS),
             "the versions": versions(PACKAGES),
         },
-        holds=("config.json", "model.safetensors", "tokenizer.json", COURSE_FILE),
+        holds=(COURSE_FILE,),
     )
 
 
@@ -85,35 +86,53 @@ def make_fine_tuned(step: Step, settings: Settings, plan: BasePlan, *, writes: b
     base = find_or_make_base(plan, PartTexts(products), settings.build_dir / "base", settings.training.max_length)
     tokenizer, taxonomy = base.tokenizer(settings.training.max_length), read_taxonomy(settings)
     own = EncodedExamples(products, taxonomy, tokenizer)
-    train = with_names(own, taxonomy, tokenizer)
+    names = list(name_examples(taxonomy))
+    train = with_names(own, names, taxonomy, tokenizer)
     chosen = sample(Part(catalog, "validation"), choosing_products(taxonomy.layout.width))
     validation = EncodedExamples(chosen, taxonomy, tokenizer)
     data = text_facts(own, tokenizer.unk_token_id)
     for sentence in unread_warnings(base.name, data):
         logger.warning("%s", sentence)
-    fine_tuned = fine_tune(
-        settings.training,
-        base,
-        tokenizer,
-        taxonomy,
-        train,
-        validation,
-        run,
-        settings.build_dir / "reports" / "tensorboard" / datetime.now().strftime("%Y%m%d-%H%M%S"),
-        step.inputs,
-    )
+    recipe = choose_recipe(settings.training, len(own), taxonomy)
+    logger.info("%s", recipe.reason)
+    models: dict[str, BertForProductTagging] = {}
+    history: list[dict[str, float]] = []
+    tuned: Mapping[str, Any] = {}
+    begun = time.monotonic()
+    if FINE_TUNED in recipe.candidates:
+        fine_tuned = fine_tune(
+            settings.training,
+            base,
+            tokenizer,
+            taxonomy,
+            train,
+            validation,
+            run,
+            settings.build_dir / "reports" / "tensorboard" / datetime.now().strftime("%Y%m%d-%H%M%S"),
+            step.inputs,
+        )
+        models[FINE_TUNED], history, tuned = fine_tuned.model, fine_tuned.history, fine_tuned.facts
     if not writes:
         return
+    if FROZEN in recipe.candidates:
+        models[FROZEN] = fit_frozen(settings.training, base, tokenizer, taxonomy, train)
     chosen_on = {"products": len(validation), "sha256": part_digest(settings, "validation")}
-    facts = {**_facts(settings, base, fine_tuned), "chosen_on": chosen_on if fine_tuned.facts["best_step"] else None}
-    frozen = fit_frozen(settings.training, base, tokenizer, taxonomy, train)
+    facts = {
+        **_facts(settings, base, next(iter(models.values())).config.pooling),
+        "recipe": recipe.reason,
+        "seconds": round(time.monotonic() - begun, 1),
+        "steps": 0,
+        "best_step": None,
+        "plan": None,
+        **tuned,
+        "chosen_on": chosen_on if tuned.get("best_step") else None,
+    }
     with step.making() as directory:
-        save_model(directory, fine_tuned.model, tokenizer)
-        if frozen is not None:
-            (directory / FROZEN).mkdir()
-            save_model(directory / FROZEN, frozen, tokenizer)
+        for name, model in models.items():
+            (directory / name).mkdir()
+            save_model(directory / name, model, tokenizer)
         data["sha256"] = step.inputs["the training products"]
-        Course(facts, data, fine_tuned.history).write(directory)
+        Course(facts, data, history, names).write(directory)
     discard_run(settings)  # only now: until here an interruption costs nothing that was learnt
 
 
@@ -122,15 +141,14 @@ def discard_run(settings: Settings) -> None:
     shutil.rmtree(settings.build_dir / RUN, ignore_errors=True)
 
 
-def _facts(settings: Settings, base: BaseModel, fine_tuned: FineTuned) -> Mapping[str, Any]:
+def _facts(settings: Settings, base: BaseModel, pooling: str) -> Mapping[str, Any]:
     return {
         "base": base.name,
         "base_reason": base.reason,
         "base_layers": base.layers,
         "base_pieces": base.pieces,
-        "pooling": fine_tuned.model.config.pooling,
+        "pooling": pooling,
         "max_length": settings.training.max_length,
-        **fine_tuned.facts,
         "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "versions": versions(PACKAGES),

@@ -13,14 +13,13 @@ from pathlib import Path
 from transformers import PreTrainedTokenizerBase
 
 from catalog.heads import TAG
-from catalog.prepared import READERS, Part, read_split
+from catalog.prepared import READERS, Example, Part, read_split
 from catalog.taxonomy import Taxonomy
 from settings import Settings
 from steps import Step, code_digest, file_digest, versions
 from training.answers import answers_of, in_batches
 from training.candidates import Candidate, HeldOut, choose
 from training.chain.cross_fitted import ANSWERS_FILE, with_folds
-from training.chain.fine_tuned import FINE_TUNED, FROZEN
 from training.chain.inputs import catalog_directory, content_digest, part_digest, read_taxonomy
 from training.checkpoint import ANSWERING, CARD_FILE, METRICS_FILE, Checkpoint, load_model, write_checkpoint
 from training.course import COURSE_FILE, read_course
@@ -29,12 +28,13 @@ from training.evaluation import summarize
 from training.inference import predict_logits, probabilities_of
 from training.label_names import with_names
 from training.ngrams import Ngrams, different_tokens, fit_ngrams, products_to_fit, table_size
+from training.recipe import FINE_TUNED, FROZEN
 from training.sampling import choosing_products, sample, spread
 from training.thresholds import choose_thresholds
 
 logger = logging.getLogger(__name__)
 
-LEARNT = ("config.json", "model.safetensors", "tokenizer.json", COURSE_FILE)
+LEARNT = ("config.json", "model.safetensors", "tokenizer.json")
 PACKAGES = ("scikit-learn", "scipy", "tokenizers", "torch", "transformers")
 CARD = """\
 # Product tagger
@@ -58,8 +58,8 @@ def finished_step(settings: Settings, fine_tuned: Path, folds: Sequence[Path] = 
         "The checkpoint",
         settings.build_dir / "checkpoint",
         {
-            "the fine-tuned model": content_digest(fine_tuned, LEARNT),
-            "the frozen encoder's head": _frozen_digest(fine_tuned),
+            "how it was trained": content_digest(fine_tuned, (COURSE_FILE,)),
+            **{f"the {name} encoder": content_digest(fine_tuned / name, LEARNT) for name in _candidates(fine_tuned)},
             "the validation products": part_digest(settings, "validation"),
             "the folds": [content_digest(fold, (ANSWERS_FILE,)) for fold in folds],
             "the taxonomy": file_digest(catalog_directory(settings) / "taxonomy.json"),
@@ -71,9 +71,9 @@ def finished_step(settings: Settings, fine_tuned: Path, folds: Sequence[Path] = 
     )
 
 
-def _frozen_digest(fine_tuned: Path) -> str | None:
-    frozen = fine_tuned / FROZEN
-    return content_digest(frozen, ("model.safetensors",)) if frozen.is_dir() else None
+def _candidates(fine_tuned: Path) -> list[str]:
+    """Names of the candidates that lie in a directory."""
+    return [name for name in (FINE_TUNED, FROZEN) if (fine_tuned / name).is_dir()]
 
 
 def make_finished(step: Step, settings: Settings, fine_tuned: Path, folds: Sequence[Path] = ()) -> None:
@@ -85,13 +85,11 @@ def make_finished(step: Step, settings: Settings, fine_tuned: Path, folds: Seque
     """
     course, taxonomy = read_course(fine_tuned), read_taxonomy(settings)
     catalog, layout = catalog_directory(settings), taxonomy.layout
-    models = {FINE_TUNED: load_model(fine_tuned)}
-    if (fine_tuned / FROZEN).is_dir():
-        models[FROZEN] = load_model(fine_tuned / FROZEN)
-    tokenizer, vocab_size = models[FINE_TUNED][1], models[FINE_TUNED][0].config.vocab_size
+    models = {name: load_model(fine_tuned / name) for name in _candidates(fine_tuned)}
+    first, tokenizer = next(iter(models.values()))
     validation = Part(catalog, "validation")
     encoded = EncodedExamples(sample(validation, choosing_products(layout.width)), taxonomy, tokenizer)
-    ngrams = _fit_table(settings, vocab_size, taxonomy, tokenizer)
+    ngrams = _fit_table(settings, first.config.vocab_size, taxonomy, tokenizer, course.names)
     ngram_logits = ngrams.logits(encoded) if ngrams else None
     train = read_split(catalog, "train") if folds else []
     candidates = []
@@ -129,11 +127,16 @@ def make_finished(step: Step, settings: Settings, fine_tuned: Path, folds: Seque
 
 
 def _fit_table(
-    settings: Settings, vocab_size: int, taxonomy: Taxonomy, tokenizer: PreTrainedTokenizerBase
+    settings: Settings,
+    vocab_size: int,
+    taxonomy: Taxonomy,
+    tokenizer: PreTrainedTokenizerBase,
+    names: Sequence[Example],
 ) -> Ngrams | None:
     width, products = taxonomy.layout.width, Part(catalog_directory(settings), "train")
     there, most = products.count(), products_to_fit(width)
-    train = with_names(EncodedExamples(spread(products, there, most), taxonomy, tokenizer), taxonomy, tokenizer)
+    products_there = EncodedExamples(spread(products, there, most), taxonomy, tokenizer)
+    train = with_names(products_there, names, taxonomy, tokenizer)
     size = table_size(settings.training, different_tokens(train), width)
     if not size.buckets:
         return None

@@ -103,9 +103,9 @@ def _write_labels(path: Path, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -
 def _figures(
     course: Course, model: Mapping[str, Any], baseline: Mapping[str, Any], taxonomy: Taxonomy
 ) -> dict[str, Callable[[], Figure]]:
-    drawn: dict[str, Callable[[], Figure]] = {
-        "loss.png": partial(plots.loss_figure, course.history, course.training["best_step"])
-    }
+    drawn: dict[str, Callable[[], Figure]] = {}
+    if course.history:
+        drawn["loss.png"] = partial(plots.loss_figure, course.history, course.training["best_step"])
     if model.get("test"):
         if model["confusion"] is not None:
             counts = np.array(model["confusion"], dtype=np.int64)
