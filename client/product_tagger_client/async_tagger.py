@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from .conversation import (
-    Arrays,
     AskReady,
     Conversation,
     Infer,
@@ -41,6 +40,7 @@ from .payload import (
 from .results import TaggedProduct
 from .retries import RetryPolicy
 from .tagger import manners
+from .tensors import Arrays
 
 _Result = TypeVar("_Result")
 
@@ -245,6 +245,6 @@ def _open(endpoint: Endpoint) -> AsyncTransport:
         from .grpc_transport import AsyncGrpcTransport
 
         return AsyncGrpcTransport(endpoint)
-    from .http_transport import AsyncHttpTransport
+    from .http_async_transport import AsyncHttpTransport
 
     return AsyncHttpTransport(endpoint)

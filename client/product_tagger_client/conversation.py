@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -31,8 +31,8 @@ from .payload import (
 )
 from .results import TaggedProduct
 from .retries import RetryPolicy
+from .tensors import Arrays
 
-Arrays = Mapping[str, npt.NDArray[Any]]
 Answer = TypeVar("Answer")
 Result = TypeVar("Result")
 
@@ -43,14 +43,14 @@ class Infer:
 
     Attributes:
         model: Its name.
-        texts: UTF-8, [N, 1] objects of bytes.
+        texts: N of them, in UTF-8.
         outputs: The outputs wanted.
         timeout: Seconds for the whole exchange; sent to the server too, which drops what waited longer.
         classes: Above 0: ask for that many `score:index:label` strings in place of the scores.
     """
 
     model: str
-    texts: npt.NDArray[np.object_]
+    texts: Sequence[bytes]
     outputs: tuple[str, ...]
     timeout: float
     classes: int = 0
@@ -153,8 +153,8 @@ def answer_batch(
         if isinstance(refusal, InvalidTextError):
             answers.append(refusal)
             continue
-        array = np.array([[raw] for raw in encoded[start:stop]], dtype=np.object_)
-        send = partial(Infer, model, array, outputs)
+        sent = [raw for raw in encoded[start:stop] if isinstance(raw, bytes)]
+        send = partial(Infer, model, sent, outputs)
         try:
             arrays = yield from persist(send, manners)
             answers += parse(arrays, stop - start)
@@ -185,9 +185,8 @@ def score_batch(
 
 def ask_labels(facts: ModelFacts, manners: Manners) -> Conversation[tuple[str, ...]]:
     """Has the columns of SCORES named: Triton gives the names only beside the scores of some text."""
-    probe = np.array([[b"product"]], dtype=np.object_)
     arrays = yield from persist(
-        lambda left: Infer(SCORES_MODEL, probe, SCORES_OUTPUTS, left, max(facts.score_count, 1)), manners
+        lambda left: Infer(SCORES_MODEL, [b"product"], SCORES_OUTPUTS, left, max(facts.score_count, 1)), manners
     )
     return read_labels(arrays)
 

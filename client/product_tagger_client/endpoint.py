@@ -18,12 +18,27 @@ class Endpoint:
     Attributes:
         protocol: `grpc` or `http`.
         secure: Whether the connection is encrypted (grpcs://, https://).
-        address: `host:port`, and for HTTP the path in front of `/v2`, when there is one.
+        host: A name, or an address; one of IPv6 without brackets.
+        port: The TCP port.
+        path: For HTTP what stands in front of `/v2`, such as `/tagger`; else empty.
     """
 
     protocol: str
     secure: bool
-    address: str
+    host: str
+    port: int
+    path: str = ""
+
+    @property
+    def address(self) -> str:
+        """`host:port`, and for HTTP the path."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}{self.path}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether what is sent there does not leave this machine."""
+        return self.host in ("localhost", "::1") or self.host.startswith("127.")
 
     def __str__(self) -> str:
         """The address as it is written in messages."""
@@ -50,5 +65,4 @@ def parse_url(url: str) -> Endpoint:
     path = parts.path.rstrip("/")
     if parts.query or parts.fragment or parts.username is not None or (path and protocol == "grpc"):
         raise InvalidUrlError(f"the server address {url!r} holds more than scheme, host and port; {examples}")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return Endpoint(protocol, parts.scheme.endswith("s"), f"{host}:{port or _PORTS[parts.scheme]}{path}")
+    return Endpoint(protocol, parts.scheme.endswith("s"), parts.hostname, port or _PORTS[parts.scheme], path)

@@ -7,6 +7,7 @@ import re
 from .errors import (
     InvalidTextError,
     ModelNotFoundError,
+    ProtocolError,
     ServerError,
     ServerUnavailableError,
     TaggerError,
@@ -67,3 +68,10 @@ def unreachable(error: BaseException, where: str) -> ServerUnavailableError:
 def late(timeout: float, where: str) -> TaggerTimeoutError:
     """The exception for an answer that did not come within the time."""
     return TaggerTimeoutError(f"the server at {where} did not answer within {timeout:.3g} seconds")
+
+
+def not_http(error: Exception, where: str) -> ProtocolError:
+    """The exception for an answer that is not HTTP."""
+    return ProtocolError(
+        f"what answers at {where} does not speak HTTP ({type(error).__name__}); see whether address and port are right"
+    )

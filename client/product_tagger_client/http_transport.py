@@ -1,133 +1,99 @@
-"""The steps of a conversation, carried out over HTTP.
-
-Triton's blocking HTTP client runs on gevent, whose sockets belong to the thread that opened them: each thread gets a
-client of its own. Its time-outs are set once for all requests, so each call is bounded by a gevent time-out instead.
-"""
+"""The steps of a conversation, carried out over HTTP by the standard library."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+import http.client
+import os
+import ssl
+import time
+from collections.abc import Mapping
+from typing import Any
 
-import aiohttp
-import gevent
-import tritonclient.http as triton
-import tritonclient.http.aio as triton_aio
-from geventhttpclient.response import HTTPParseError
-from tritonclient.utils import InferenceServerException
-
-from .conversation import Arrays, AskReady, Infer, ReadConfig
+from .conversation import AskReady, Infer, ReadConfig
 from .endpoint import Endpoint
-from .failures import late, refused, unreachable
-from .payload import TEXT
-
-_Value = TypeVar("_Value")
-_NO_LIMIT = 86_400.0
-
-
-def _arguments(step: Infer) -> dict[str, Any]:
-    text = triton.InferInput(TEXT, list(step.texts.shape), "BYTES")
-    text.set_data_from_numpy(step.texts)
-    return {
-        "model_name": step.model,
-        "inputs": [text],
-        "outputs": [triton.InferRequestedOutput(name, class_count=step.classes) for name in step.outputs],
-        "timeout": max(1, int(step.timeout * 1e6)),
-    }
+from .errors import TaggerError
+from .failures import late, not_http, unreachable
+from .http_connection import Connection, ConnectionPool
+from .http_messages import (
+    Request,
+    Response,
+    config_request,
+    infer_request,
+    read_arrays,
+    read_config,
+    read_ready,
+    ready_requests,
+)
+from .tensors import Arrays
 
 
 class HttpTransport:
-    """Blocking; one of it may be used by many threads at once, each on its own connection."""
+    """Blocking; one of it may be used by many threads at once, and after a fork by both processes.
+
+    Its connections belong to nobody: a request takes an idle one, or opens one, and leaves it to the next.
+    """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._where = str(endpoint)
-        self._local = threading.local()
+        self._tls = ssl.create_default_context() if endpoint.secure else None
+        self._pool = ConnectionPool(endpoint, self._tls)
 
     def infer(self, step: Infer) -> Arrays:
         """Sends texts and returns the outputs by name."""
-        result = self._call(step.timeout, lambda client: client.infer(**_arguments(step)))
-        return {name: result.as_numpy(name) for name in step.outputs}
+        response = self._ask(infer_request(step, self._endpoint.path), step.timeout)
+        return read_arrays(response, step, self._where)
 
     def read_config(self, step: ReadConfig) -> Mapping[str, Any]:
         """Returns the model's configuration."""
-        config: Mapping[str, Any] = self._call(step.timeout, lambda client: client.get_model_config(step.model))
-        return config
+        return read_config(self._ask(config_request(step, self._endpoint.path), step.timeout), self._where)
 
     def ask_ready(self, step: AskReady) -> bool:
         """Whether server and model are ready."""
-        return self._call(
-            step.timeout, lambda client: bool(client.is_server_ready() and client.is_model_ready(step.model))
+        end = time.monotonic() + step.timeout
+        return all(
+            read_ready(self._ask(request, end - time.monotonic()), self._where)
+            for request in ready_requests(step, self._endpoint.path)
         )
 
     def close(self) -> None:
-        """Closes this thread's connection; those of other threads close when their threads end."""
-        client = self._local.__dict__.pop("client", None)
-        if client is not None:
-            client.close()
+        """Closes the connections; those in use close with their answers. A later call opens new ones."""
+        pool, self._pool = self._pool, ConnectionPool(self._endpoint, self._tls)
+        if pool.process == os.getpid():
+            pool.close()
 
-    def _call(self, timeout: float, function: Callable[[Any], _Value]) -> _Value:
-        client = self._local.__dict__.get("client")
-        if client is None:
-            client = self._local.client = triton.InferenceServerClient(
-                self._endpoint.address,
-                ssl=self._endpoint.secure,
-                connection_timeout=_NO_LIMIT,
-                network_timeout=_NO_LIMIT,
-            )
-        limit = gevent.Timeout(timeout)
+    def _ask(self, request: Request, timeout: float) -> Response:
+        deadline = time.monotonic() + timeout
+        if self._pool.process != os.getpid():
+            # The connections are another process's: an answer to it must not be read here.
+            self._pool = ConnectionPool(self._endpoint, self._tls)
+        pool = self._pool
+        connection, used = pool.take()
         try:
-            with limit:
-                return function(client)
-        except gevent.Timeout as error:
-            # The connection may still carry the late answer, and its place in the pool is not given back.
-            self.close()
-            if error is not limit:
-                raise
-            raise late(timeout, self._where) from None
-        except InferenceServerException as error:
-            raise refused(error.status(), str(error.message()), self._where) from None
-        except (OSError, HTTPParseError) as error:
-            self.close()
-            raise unreachable(error, self._where) from None
+            try:
+                response = self._exchange(connection, request, deadline)
+            except (ConnectionError, http.client.RemoteDisconnected):
+                if not used:
+                    raise
+                # The server closed it just then, as it may with an idle connection.
+                connection = pool.fresh()
+                response = self._exchange(connection, request, deadline)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise self._failure(error, timeout) from None
+        pool.give_back(connection)
+        return response
 
-
-class AsyncHttpTransport:
-    """The same, asynchronous; belongs to the event loop it is first used in."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._where = str(endpoint)
-        self._client = triton_aio.InferenceServerClient(
-            endpoint.address, ssl=endpoint.secure, ssl_context=endpoint.secure, conn_timeout=_NO_LIMIT
-        )
-
-    async def infer(self, step: Infer) -> Arrays:
-        """Sends texts and returns the outputs by name."""
-        result = await self._call(step.timeout, self._client.infer(**_arguments(step)))
-        return {name: result.as_numpy(name) for name in step.outputs}
-
-    async def read_config(self, step: ReadConfig) -> Mapping[str, Any]:
-        """Returns the model's configuration."""
-        config: Mapping[str, Any] = await self._call(step.timeout, self._client.get_model_config(step.model))
-        return config
-
-    async def ask_ready(self, step: AskReady) -> bool:
-        """Whether server and model are ready."""
-        server = await self._call(step.timeout, self._client.is_server_ready())
-        return bool(server and await self._call(step.timeout, self._client.is_model_ready(step.model)))
-
-    async def close(self) -> None:
-        """Closes the connections."""
-        await self._client.close()
-
-    async def _call(self, timeout: float, answer: Awaitable[Any]) -> Any:
+    def _exchange(self, connection: Connection, request: Request, deadline: float) -> Response:
         try:
-            return await asyncio.wait_for(answer, timeout)
-        except asyncio.TimeoutError:
-            raise late(timeout, self._where) from None
-        except InferenceServerException as error:
-            raise refused(error.status(), str(error.message()), self._where) from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise unreachable(error, self._where) from None
+            return connection.exchange(request, {}, deadline)
+        except BaseException:
+            # It may still carry the late answer.
+            connection.close()
+            raise
+
+    def _failure(self, error: Exception, timeout: float) -> TaggerError:
+        if isinstance(error, TimeoutError):
+            return late(timeout, self._where)
+        if isinstance(error, (OSError, http.client.IncompleteRead)):
+            return unreachable(error, self._where)
+        return not_http(error, self._where)

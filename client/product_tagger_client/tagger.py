@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from .conversation import (
-    Arrays,
     AskReady,
     Conversation,
     Infer,
@@ -41,6 +40,7 @@ from .payload import (
 )
 from .results import TaggedProduct
 from .retries import RetryPolicy
+from .tensors import Arrays
 
 _Result = TypeVar("_Result")
 
@@ -188,7 +188,7 @@ class ProductTagger:
         self._carry_out(await_ready(TAGGER_MODEL, timeout, str(self._endpoint), self._manners))
 
     def close(self) -> None:
-        """Closes the connection; over HTTP that of the calling thread, the others close when their threads end."""
+        """Closes the connections; those in use close with their answers. A later call opens new ones."""
         self._transport.close()
 
     def __enter__(self) -> ProductTagger:
@@ -246,7 +246,7 @@ def manners(timeout: float, retries: int | RetryPolicy) -> Manners:
 
 
 def _transport(endpoint: Endpoint) -> Transport:
-    # Imported on use: a client of one protocol needs only that protocol's half of tritonclient.
+    # Imported on use: a client of one protocol needs only that protocol's library.
     if endpoint.protocol == "grpc":
         from .grpc_transport import GrpcTransport
 

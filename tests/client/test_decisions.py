@@ -117,7 +117,7 @@ def test_a_refused_batch_of_eight_with_one_bad_text_takes_seven_requests() -> No
             break
         assert isinstance(step, Infer)
         requests += 1
-        sent = [raw.decode() for raw in step.texts[:, 0]]
+        sent = [raw.decode() for raw in step.texts]
         outcome = InvalidTextError("no") if "bad" in sent else products(len(sent))
     assert requests == 7
     assert [isinstance(result, InvalidTextError) for result in results] == [text == "bad" for text in texts]

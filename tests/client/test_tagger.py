@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import uuid
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +11,6 @@ import pytest
 
 import catalog.cleaning
 from product_tagger_client import (
-    AsyncProductTagger,
     InvalidTextError,
     ModelNotFoundError,
     ProductTagger,
@@ -25,6 +22,7 @@ from product_tagger_client import (
     TaggerTimeoutError,
 )
 from product_tagger_client.payload import MAX_CHARACTERS
+from tests.client.asking import ask
 
 if TYPE_CHECKING:
     from tests.client.conftest import Triton
@@ -42,17 +40,7 @@ class Asker:
 
     def ask(self, method: str, *arguments: Any, url: str | None = None, call: Any = None, **settings: Any) -> Any:
         """Opens a client, calls one method, closes it."""
-        call = call or {}
-        if not self.asynchronous:
-            with ProductTagger(url or self.url, **settings) as tagger:
-                return getattr(tagger, method)(*arguments, **call)
-
-        async def run() -> Any:
-            async with AsyncProductTagger(url or self.url, **settings) as tagger:
-                answer: Callable[..., Awaitable[Any]] = getattr(tagger, method)
-                return await answer(*arguments, **call)
-
-        return asyncio.run(run())
+        return ask(self.asynchronous, url or self.url, method, *arguments, call=call, **settings)
 
 
 @pytest.fixture(params=["blocking-grpc", "blocking-http", "async-grpc", "async-http"])

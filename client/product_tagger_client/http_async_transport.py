@@ -1,0 +1,99 @@
+"""The steps of a conversation, carried out over HTTP by aiohttp."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from .conversation import AskReady, Infer, ReadConfig
+from .endpoint import Endpoint
+from .failures import late, not_http, unreachable
+from .http_connection import KEEP_IDLE_SECONDS
+from .http_messages import (
+    MAX_ANSWER_BYTES,
+    Request,
+    Response,
+    config_request,
+    infer_request,
+    read_arrays,
+    read_config,
+    read_ready,
+    ready_requests,
+)
+from .tensors import Arrays
+
+
+class AsyncHttpTransport:
+    """Belongs to the event loop in which it is made."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._where = str(endpoint)
+        scheme, host = ("https" if endpoint.secure else "http"), endpoint.address.removesuffix(endpoint.path)
+        self._base = f"{scheme}://{host}"
+        tls = ssl.create_default_context() if endpoint.secure else True
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_IDLE_SECONDS, ssl=tls),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None),
+            skip_auto_headers=("Accept-Encoding",),
+        )
+
+    async def infer(self, step: Infer) -> Arrays:
+        """Sends texts and returns the outputs by name."""
+        response = await self._ask(infer_request(step, self._endpoint.path), step.timeout)
+        return read_arrays(response, step, self._where)
+
+    async def read_config(self, step: ReadConfig) -> Mapping[str, Any]:
+        """Returns the model's configuration."""
+        return read_config(await self._ask(config_request(step, self._endpoint.path), step.timeout), self._where)
+
+    async def ask_ready(self, step: AskReady) -> bool:
+        """Whether server and model are ready."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + step.timeout
+        for request in ready_requests(step, self._endpoint.path):
+            if not read_ready(await self._ask(request, end - clock()), self._where):
+                return False
+        return True
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._session.close()
+
+    async def _ask(self, request: Request, timeout: float) -> Response:
+        try:
+            return await asyncio.wait_for(self._exchange_twice(request), timeout)
+        except asyncio.TimeoutError:
+            raise late(timeout, self._where) from None
+        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError) as error:
+            raise unreachable(error, self._where) from None
+        except (aiohttp.ClientError, ValueError) as error:
+            raise not_http(error, self._where) from None
+
+    async def _exchange_twice(self, request: Request) -> Response:
+        try:
+            return await self._exchange(request)
+        except (aiohttp.ServerDisconnectedError, ConnectionResetError):
+            # The server closed it just then, as it may with an idle connection.
+            return await self._exchange(request)
+
+    async def _exchange(self, request: Request) -> Response:
+        url = URL(self._base + request.path, encoded=True)
+        sending = self._session.request(
+            request.method, url, data=request.body or None, headers=request.headers, allow_redirects=False
+        )
+        async with sending as answer:
+            parts, size = [], 0
+            async for part in answer.content.iter_any():
+                parts.append(part)
+                size += len(part)
+                if size > MAX_ANSWER_BYTES:
+                    raise ValueError("the answer is too large")
+            headers = {name.lower(): value for name, value in answer.headers.items()}
+            return Response(answer.status, headers, b"".join(parts))

@@ -1,0 +1,169 @@
+"""The steps of a conversation as requests and answers of HTTP; who sends them is left to the transports."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from .conversation import AskReady, Infer, ReadConfig
+from .errors import ProtocolError
+from .failures import refused
+from .payload import TEXT
+from .tensors import Arrays, pack_texts, unpack
+
+HEADER_LENGTH = "Inference-Header-Content-Length"
+"""Tells how many bytes of the body are JSON; the tensors' contents follow them."""
+MAX_ANSWER_BYTES = 256 * 1024 * 1024
+"""Of an answer that has more is not a product tagger's."""
+_SENTENCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request of HTTP.
+
+    Attributes:
+        method: GET or POST.
+        path: With the endpoint's own in front.
+        headers: Those of this request.
+        body: Empty with GET.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One answer of HTTP.
+
+    Attributes:
+        status: 200 and the like.
+        headers: Names in lower case.
+        body: Whole.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def infer_request(step: Infer, path: str) -> Request:
+    """The request of an inference: JSON, and the texts behind it."""
+    texts = pack_texts(step.texts)
+    outputs: list[dict[str, Any]] = [{"name": name, "parameters": {"binary_data": True}} for name in step.outputs]
+    if step.classes:
+        for output in outputs:
+            output["parameters"]["classification"] = step.classes
+    parameters = {"binary_data_size": len(texts)}
+    header = {
+        "inputs": [{"name": TEXT, "shape": [len(step.texts), 1], "datatype": "BYTES", "parameters": parameters}],
+        "outputs": outputs,
+        "parameters": {"timeout": max(1, int(step.timeout * 1e6))},
+    }
+    head = json.dumps(header, separators=(",", ":")).encode()
+    headers = {"Content-Type": "application/octet-stream", HEADER_LENGTH: str(len(head))}
+    return Request("POST", f"{path}/v2/models/{quote(step.model)}/infer", headers, head + texts)
+
+
+def config_request(step: ReadConfig, path: str) -> Request:
+    """The request for a model's configuration."""
+    return Request("GET", f"{path}/v2/models/{quote(step.model)}/config")
+
+
+def ready_requests(step: AskReady, path: str) -> tuple[Request, Request]:
+    """The requests whether the server is ready, and whether its model is."""
+    return Request("GET", f"{path}/v2/health/ready"), Request("GET", f"{path}/v2/models/{quote(step.model)}/ready")
+
+
+def read_arrays(response: Response, step: Infer, where: str) -> Arrays:
+    """The outputs of an inference by name.
+
+    Raises:
+        TaggerError: The answer is an error, or not one of the protocol.
+    """
+    checked(response, where)
+    head_bytes = len(response.body)
+    if (told := response.headers.get(HEADER_LENGTH.lower())) is not None:
+        head_bytes = int(told) if told.isdecimal() and len(told) < 12 else -1
+        if not 0 <= head_bytes <= len(response.body):
+            raise ProtocolError(f"what answers at {where} is not a product tagger: its {HEADER_LENGTH} is {told[:40]}")
+    head = _json_object(response, response.body[:head_bytes], where)
+    contents = memoryview(response.body)[head_bytes:]
+    arrays = {}
+    start = 0
+    try:
+        for tensor in head["outputs"]:
+            size = int(tensor["parameters"]["binary_data_size"])
+            if not 0 <= size <= len(contents) - start:
+                raise ValueError("a tensor ends behind the answer")
+            name, shape = str(tensor["name"]), [int(dimension) for dimension in tensor["shape"]]
+            arrays[name] = unpack(name, str(tensor["datatype"]), shape, contents[start : start + size])
+            start += size
+    except (KeyError, TypeError, ValueError) as error:
+        raise ProtocolError(f"the answer of the server at {where} to {step.model} cannot be read: {error!r}") from None
+    return arrays
+
+
+def read_config(response: Response, where: str) -> Mapping[str, Any]:
+    """A model's configuration.
+
+    Raises:
+        TaggerError: The answer is an error, or not one of the protocol.
+    """
+    checked(response, where)
+    return _json_object(response, response.body, where)
+
+
+def read_ready(response: Response, where: str) -> bool:
+    """Whether what was asked for is ready; an answer that says no is no error.
+
+    Raises:
+        TaggerError: The answer is another error, or not one of the protocol.
+    """
+    if response.status in (200, 400, 503):
+        return response.status == 200
+    checked(response, where)
+    return False
+
+
+def checked(response: Response, where: str) -> None:
+    """Lets an answer of status 200 pass.
+
+    Raises:
+        TaggerError: It is another; the kind follows from the status.
+    """
+    if response.status != 200:
+        raise refused(str(response.status), _sentence(response), where)
+
+
+def _json_object(response: Response, raw: bytes, where: str) -> Mapping[str, Any]:
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        kind = response.headers.get("content-type", "no type")[:80]
+        raise ProtocolError(
+            f"what answers at {where} is not a product tagger: an answer of {len(raw)} bytes ({kind}) "
+            "is not a JSON object; see whether address and port are right"
+        )
+    return value
+
+
+def _sentence(response: Response) -> str:
+    """Why a request was refused, in the server's words."""
+    try:
+        value = json.loads(response.body)
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, dict):
+        said = value.get("error") or value.get("detail")
+        if isinstance(said, str):
+            return said
+    return response.body[:_SENTENCE].decode("utf-8", "replace").strip() or "without a reason"
