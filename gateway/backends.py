@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
-from gateway.engine import Engine
+from gateway.engine import HttpEngine
 from gateway.errors import BackendLost, Problem
 from serving.target import Target
 
@@ -26,7 +26,7 @@ class Backend:
         in_flight: Calls that it has not answered yet.
     """
 
-    def __init__(self, target: Target, engine: Engine) -> None:
+    def __init__(self, target: Target, engine: HttpEngine) -> None:
         self.target = target
         self.engine = engine
         self.in_flight = 0
@@ -61,6 +61,11 @@ class Backends:
         if self._current is None:
             raise Problem(503, "No engine runs at the moment: it is being started. Ask again later.", 5.0)
         return self._current
+
+    @property
+    def target(self) -> Target | None:
+        """Where the current one listens."""
+        return self._current.target if self._current is not None else None
 
     @property
     def draining(self) -> list[Backend]:

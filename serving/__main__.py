@@ -12,7 +12,7 @@ from typing import Any
 
 from serving.control import start, status, stop, use
 from serving.errors import ServingError
-from serving.health import Endpoint, curl_command
+from serving.health import Endpoint, try_it
 from serving.logs import follow, readable
 from serving.preflight import examine
 from serving.releases import CURRENT, list_releases
@@ -70,7 +70,7 @@ def _start(settings: Settings, options: argparse.Namespace) -> int:
     state = start(settings)
     told = "runs already" if running == state else "is ready"
     print(f"The server {told} (process {state.supervisor.pid}): release {state.release}. Try it:")
-    print(f"  {curl_command(state.address, state.http_port)}")
+    print(f"  {try_it(settings)}")
     return 0
 
 
@@ -105,9 +105,9 @@ def _print_status(found: dict[str, Any]) -> None:
     if "answered" in found:
         print(f"{found['answered']:,} requests answered, {found['failed']:,} failed, {found['mean_ms']:.2f} ms each")
     if found["restarts"]:
-        print(f"Triton ended by itself and was started again: {found['restarts']} times")
-    if "last_switch_failed" in found:
-        print(f"The last switch failed: {found['last_switch_failed']}")
+        print(f"Triton ended by itself, or hung, and was started again: {found['restarts']} times")
+    if "problem" in found:
+        print(f"What failed last: {found['problem']}")
     if "current_release" in found:
         current = found["current_release"]
         print(f"The current release is another, {current}. Serve it: `python -m serving use {current}`")
@@ -129,7 +129,7 @@ def _preflight(settings: Settings, options: argparse.Namespace) -> int:
 
 def _logs(settings: Settings, options: argparse.Namespace) -> int:
     files = ServerFiles.of(settings)
-    gpu = is_gpu_repository(files.repository)
+    gpu = any(is_gpu_repository(files.repository(slot)) for slot in (0, 1))
     if not files.log.exists():
         raise ServingError(f"There is no log at {files.log}: no server with this HTTP port has been started.")
     if options.follow:
@@ -172,7 +172,7 @@ def _use(settings: Settings, options: argparse.Namespace) -> int:
     release, ports = use(settings, options.id)
     print(f"{release.id} is current now.")
     if ports:
-        print(f"Served on HTTP port {', '.join(str(port) for port in ports)}; Triton was restarted for it.")
+        print(f"Served on HTTP port {', '.join(str(port) for port in ports)}; requests go to it now.")
     else:
         print("No running server had to switch; the next start serves it.")
     return 0

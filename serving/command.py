@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def server_command(
         gpu: Whether the release runs on a GPU, whose load and memory are then among the metrics.
         priorities: Whether Triton heeds the priorities of a model's instances; it takes them in turns otherwise.
     """
+    address = numeric_address(settings.address)
     return [
         str(triton.executable),
         f"--model-repository={repository}",
@@ -48,13 +50,13 @@ def server_command(
         f"--cache-directory={triton.caches}",
         *_cache(settings),
         "--allow-http=true",
-        f"--http-address={settings.address}",
+        f"--http-address={address}",
         f"--http-port={settings.http_port}",
         "--allow-grpc=true",
-        f"--grpc-address={settings.address}",
+        f"--grpc-address={address}",
         f"--grpc-port={settings.grpc_port}",
         "--allow-metrics=true",
-        f"--metrics-address={settings.address}",
+        f"--metrics-address={address}",
         f"--metrics-port={settings.metrics_port}",
         *([] if gpu else ["--allow-gpu-metrics=false"]),
         *(["--rate-limit=execution_count"] if priorities else []),
@@ -62,6 +64,26 @@ def server_command(
         f"--http-restricted-api={ADMINISTRATION}:product-tagger-key={key}",
         f"--grpc-restricted-protocol={ADMINISTRATION}:product-tagger-key={key}",
     ]
+
+
+def numeric_address(address: str) -> str:
+    """The IPv4 address of a name such as localhost, which Triton does not take; a name without one stays as it is."""
+    try:
+        return socket.gethostbyname(address)
+    except OSError:
+        return address
+
+
+def own_command(module: str, *arguments: str) -> list[str]:
+    """A command line that runs one of the project's modules."""
+    return [sys.executable, "-m", module, *arguments]
+
+
+def own_environment() -> dict[str, str]:
+    """This process's environment, in which another one imports this very project, from whatever folder it starts."""
+    here = str(Path(__file__).resolve().parents[1])
+    rest = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": f"{here}:{rest}" if rest else here}
 
 
 def _cache(settings: ServingSettings) -> list[str]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from serving.command import own_command, own_environment
 from serving.errors import ServingError
 from serving.health import Endpoint
 from serving.processes import spawn_dependent, wait_until
@@ -28,8 +27,6 @@ from settings import Settings
 from steps import staged_file
 
 logger = logging.getLogger(__name__)
-
-RESOLVED_SETTINGS = "settings.yaml"
 
 
 def start(settings: Settings, *, dependent: bool = False) -> ServerState:
@@ -49,12 +46,12 @@ def start(settings: Settings, *, dependent: bool = False) -> ServerState:
     if state is not None and state.phase == "ready":
         return state
     # The background process gets the settings as they are now, whatever file and overrides they came from.
-    configuration = files.directory / RESOLVED_SETTINGS
+    configuration = files.settings
     with staged_file(configuration) as staging:
         staging.write_text(yaml.safe_dump(settings.model_dump(mode="json")), encoding="utf-8")
     offset = files.supervisor_log.stat().st_size if files.supervisor_log.exists() else 0
-    command = [sys.executable, "-m", "serving", "run", "--config", str(configuration)]
-    environment = {**os.environ, "PYTHONPATH": _source_path()}
+    command = own_command("serving", "run", "--config", str(configuration))
+    environment = own_environment()
     with files.supervisor_log.open("ab") as log:
         if dependent:
             process = spawn_dependent(command, environment, log)
@@ -81,13 +78,6 @@ def start(settings: Settings, *, dependent: bool = False) -> ServerState:
         raise
 
 
-def _source_path() -> str:
-    """So that the background process imports this very package, from whatever folder it is started."""
-    here = str(Path(__file__).resolve().parents[1])
-    rest = os.environ.get("PYTHONPATH")
-    return f"{here}:{rest}" if rest else here
-
-
 def _last_words(log: Path, offset: int) -> str:
     with log.open("rb") as stream:
         stream.seek(offset)
@@ -108,15 +98,15 @@ def stop(settings: Settings) -> bool:
     state = running_state(files)
     if state is None:
         if files.state.exists():
-            # Its supervisor was killed; Triton then ends by itself, which takes it some seconds.
+            # Its supervisor was killed; what it started then ends by itself, which takes some seconds.
             left = ServerState.read(files.state)
-            if left is not None and left.server is not None:
-                left.server.wait(settings.serving.stop_timeout_s)
+            for process in left.processes if left is not None else ():
+                process.wait(settings.serving.stop_timeout_s)
             with files.locked():
                 clear_leftovers(files)
         return False
     state.supervisor.signal(signal.SIGTERM)
-    if not state.supervisor.wait(settings.serving.stop_timeout_s + 10):
+    if not state.supervisor.wait(settings.serving.stop_timeout_s + 15):
         raise ServingError(
             f"The server (process {state.supervisor.pid}) does not end. Kill it: `kill -9 {state.supervisor.pid}`."
         )
@@ -128,10 +118,12 @@ def status(settings: Settings) -> dict[str, Any] | None:
     state = running_state(ServerFiles.of(settings))
     if state is None:
         return None
-    endpoint = Endpoint(state.address, state.http_port)
+    # Behind a gateway Triton itself knows the counts.
+    where = state.target
+    endpoint = Endpoint(where.host, where.http_port) if where else Endpoint(state.address, state.http_port)
     answer: dict[str, Any] = {
         "phase": state.phase,
-        "answers": endpoint.ready(),
+        "answers": endpoint.tag() is None,
         "release": state.release,
         "address": state.address,
         "http_port": state.http_port,
@@ -143,7 +135,7 @@ def status(settings: Settings) -> dict[str, Any] | None:
         **endpoint.counts(),
     }
     if state.problem:
-        answer["last_switch_failed"] = state.problem
+        answer["problem"] = state.problem
     try:
         current = current_release(settings.build_dir / "releases").id
     except ServingError:
@@ -197,7 +189,7 @@ def _switch_port(settings: Settings, port: int, release_id: str) -> None:
 
 def _switch_server(files: ServerFiles, state: ServerState, release_id: str, settings: Settings) -> str:
     """Has one server switch to `current`; empty when it serves it, else why it doesn't."""
-    wait_until(lambda: (now := running_state(files)) is None or now.phase == "ready", settings.serving.start_timeout_s)
+    wait_until(lambda: (now := running_state(files)) is None or now.settled, settings.serving.start_timeout_s)
     before = running_state(files)
     if before is None:
         return ""  # it has been stopped meanwhile
@@ -205,9 +197,10 @@ def _switch_server(files: ServerFiles, state: ServerState, release_id: str, sett
 
     def settled() -> bool:
         now = running_state(files)
-        return now is None or (now.phase == "ready" and now.started != before.started)
+        return now is None or (now.settled and now.started != before.started)
 
-    patience = 2 * settings.serving.start_timeout_s + settings.serving.stop_timeout_s
+    # Two starts, and what the former Triton still has to answer.
+    patience = 2 * settings.serving.start_timeout_s + settings.serving.stop_timeout_s + 60
     if not wait_until(settled, patience, pause=0.1):
         return f"The server on port {state.http_port} did not switch within {patience} s."
     after = running_state(files)

@@ -6,6 +6,8 @@ import http.client
 import json
 from typing import Any
 
+from settings import Settings
+
 TAGGER = "product_tagger"
 PROBE_TEXT = "Women's cotton summer dress, size M"
 
@@ -59,10 +61,19 @@ class Endpoint:
             connection.close()
 
 
-def infer_body(text: str) -> str:
+def infer_body(text: str = PROBE_TEXT) -> str:
     """The JSON of a request for one text."""
     tensor: dict[str, Any] = {"name": "TEXT", "datatype": "BYTES", "shape": [1, 1], "data": [text]}
     return json.dumps({"inputs": [tensor]})
+
+
+def try_it(settings: Settings) -> str:
+    """A command line that asks the server of these settings, for a person to paste into a shell."""
+    serving = settings.serving
+    if not settings.gateway.enabled:
+        return curl_command(serving.address, serving.http_port)
+    host = "127.0.0.1" if serving.address == "0.0.0.0" else serving.address
+    return f'curl -s http://{host}:{serving.http_port}/tag --json \'{{"text": "cotton summer dress"}}\''
 
 
 def curl_command(address: str, port: int, text: str = "cotton summer dress") -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +15,7 @@ _NOISE = re.compile(r"CUDA|Cuda|NVML|DCGM|pinned memory|pinned system memory|GPU
 _SEVERITY = re.compile(r"^([IWE])\d{4} \d\d:\d\d:\d\d\.\d+ \d+ \S+\] ?")
 _LOAD_FAILURE = re.compile(r"failed to load '([^']+)' version \d+: (.*)")
 
+LARGEST_LOG = 64 << 20
 _MISSING_LIBRARY = re.compile(r"error while loading shared libraries: ([^:]+)")
 
 
@@ -87,6 +91,25 @@ class LogTail:
         self._offset += len(data)
         *complete, self._rest = (self._rest + data).split(b"\n")
         return [line.decode("utf-8", "replace") for line in complete]
+
+
+def begin_log(path: Path) -> None:
+    """Begins a log anew; the former one stays beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        path.replace(path.with_suffix(".log.1"))
+    path.touch()
+
+
+def bound_log(path: Path, most: int = LARGEST_LOG) -> None:
+    """Begins a log anew that has grown beyond so many bytes, while its process goes on appending to it.
+
+    The process has the file open, so its content is copied and the file emptied. A line that comes between is lost.
+    """
+    with contextlib.suppress(OSError):
+        if path.stat().st_size > most:
+            shutil.copyfile(path, path.with_suffix(".log.1"))
+            os.truncate(path, 0)
 
 
 def follow(path: Path, ended: Callable[[], bool]) -> Iterator[str]:

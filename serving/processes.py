@@ -137,7 +137,7 @@ def spawn_dependent(
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=bind_to_parent,  # this process has one thread when it starts the server
+        preexec_fn=bind_to_parent,  # this process has one thread
     )
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from serving.errors import ServingError
 from serving.processes import ProcessId
+from serving.target import Target, write_small
 from settings import Settings
-from steps import Busy, DiskError, disk_errors, locked, staged_file
+from steps import Busy, locked
 
 SERVING = "serving"
 
@@ -30,10 +31,29 @@ class ServerFiles:
         """The files of the server these settings describe."""
         return cls(settings.build_dir.resolve() / SERVING / str(settings.serving.http_port))
 
+    def repository(self, slot: int) -> Path:
+        """What a Triton is started on: there are two while one takes the other's place, in slots 0 and 1."""
+        return self.directory / f"model_repository.{slot}"
+
     @property
-    def repository(self) -> Path:
-        """What Triton is started on."""
-        return self.directory / "model_repository"
+    def settings(self) -> Path:
+        """The settings as they were when the server was started, whatever file and overrides they came from."""
+        return self.directory / "settings.yaml"
+
+    @property
+    def target(self) -> Path:
+        """Which Triton the gateway is to ask (serving/target.py)."""
+        return self.directory / "backend.json"
+
+    @property
+    def gateway(self) -> Path:
+        """Which Triton the gateway asks, and which it still waits for (serving/target.py)."""
+        return self.directory / "gateway.json"
+
+    @property
+    def gateway_log(self) -> Path:
+        """What the gateway wrote since the server was started."""
+        return self.directory / "gateway.log"
 
     @property
     def log(self) -> Path:
@@ -92,7 +112,7 @@ class ServerState:
     Attributes:
         supervisor: The process that watches Triton.
         server: The tritonserver process; None before it is started.
-        phase: `starting`, `ready`, `switching` or `stopping`.
+        phase: `starting`, `ready`, `switching`, `waiting` (nothing runs until the next attempt) or `stopping`.
         release: The id it serves, or will.
         address: Where it listens.
         http_port: Port for HTTP.
@@ -102,6 +122,8 @@ class ServerState:
         problem: Why the last switch failed; empty when it didn't.
         restarts: How many times Triton ended by itself and was started anew.
         host: The name of the machine or container it runs in; the process ids are those there.
+        others: Its other processes: the gateway, and a second tritonserver while it switches.
+        target: Where tritonserver listens; with a gateway that is not where the server does.
     """
 
     supervisor: ProcessId
@@ -116,6 +138,18 @@ class ServerState:
     problem: str = ""
     restarts: int = 0
     host: str = ""
+    others: tuple[ProcessId, ...] = ()
+    target: Target | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is under way."""
+        return self.phase in ("ready", "waiting")
+
+    @property
+    def processes(self) -> list[ProcessId]:
+        """What it has started, each the leader of a group."""
+        return [*([self.server] if self.server else []), *self.others]
 
     def write(self, path: Path) -> None:
         """Puts the state on disk in one step; on a full disk in the place of the former one, which needs no room.
@@ -123,25 +157,21 @@ class ServerState:
         Raises:
             DiskError: The disk is full and there is no former state, or the path can't be written.
         """
-        text = json.dumps(dataclasses.asdict(self), indent=1) + "\n"
-        try:
-            with staged_file(path) as staging:
-                staging.write_text(text, encoding="utf-8")
-        except DiskError:
-            if not path.is_file():
-                raise
-            with disk_errors(path.parent), path.open("r+", encoding="utf-8") as stream:
-                stream.write(text)
-                stream.truncate()
+        write_small(path, json.dumps(dataclasses.asdict(self), indent=1) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> ServerState | None:
         """The state on disk; None when there is none, or none that can be read."""
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-            server = values.pop("server")
-            supervisor = ProcessId(**values.pop("supervisor"))
-            return cls(supervisor=supervisor, server=ProcessId(**server) if server else None, **values)
+            server, target = values.pop("server"), values.pop("target", None)
+            return cls(
+                supervisor=ProcessId(**values.pop("supervisor")),
+                server=ProcessId(**server) if server else None,
+                others=tuple(ProcessId(**one) for one in values.pop("others", ())),
+                target=Target(**target) if target else None,
+                **values,
+            )
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
 
@@ -164,11 +194,17 @@ def running_servers(build_dir: Path) -> list[tuple[ServerFiles, ServerState]]:
 
 
 def clear_leftovers(files: ServerFiles) -> None:
-    """Ends what a killed server left: its tritonserver, and its shared memory. To be called with the place locked."""
+    """Ends what a killed server left: its processes, and its shared memory. To be called with the place locked."""
     state = ServerState.read(files.state)
-    if state is not None and state.server is not None and state.server.alive():
-        state.server.kill_group()
-        state.server.wait(5)
-    files.state.unlink(missing_ok=True)
-    for region in Path("/dev/shm").glob(f"{files.shm_prefix}*"):
+    for process in state.processes if state is not None else ():
+        process.kill_group()
+        process.wait(5)
+    for path in (files.state, files.target, files.gateway):
+        path.unlink(missing_ok=True)
+    remove_regions(files.shm_prefix)
+
+
+def remove_regions(prefix: str) -> None:
+    """Removes shared memory by the beginning of its name."""
+    for region in Path("/dev/shm").glob(f"{prefix}*"):
         region.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Where the Triton listens that the gateway asks: a small file that the supervisor writes and the gateway reads."""
+"""What the supervisor and the gateway tell each other, in two small files: which Triton to ask, and which is asked."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from steps import staged_file
+from steps import DiskError, disk_errors, staged_file
 
 
 @dataclass(frozen=True)
 class Target:
-    """One Triton on this machine.
+    """One Triton on this machine; the supervisor writes it.
 
     Attributes:
         release: The id it serves.
@@ -29,13 +29,12 @@ class Target:
     host: str = "127.0.0.1"
 
     def write(self, path: Path) -> None:
-        """Puts it on disk in one step.
+        """Puts it on disk.
 
         Raises:
-            DiskError: The disk is full, or the path can't be written.
+            DiskError: The path can't be written.
         """
-        with staged_file(path) as staging:
-            staging.write_text(json.dumps(dataclasses.asdict(self)) + "\n", encoding="utf-8")
+        write_small(path, json.dumps(dataclasses.asdict(self)) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> Target | None:
@@ -44,3 +43,52 @@ class Target:
             return cls(**json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
+
+
+@dataclass(frozen=True)
+class Followed:
+    """How far the gateway has followed; the gateway writes it when it listens, and whenever something has changed.
+
+    Attributes:
+        pid: The gateway's process.
+        http_port: Of the Triton that it asks now; 0 while there is none.
+        draining: HTTP ports of former ones that have not answered everything yet.
+    """
+
+    pid: int
+    http_port: int
+    draining: tuple[int, ...] = ()
+
+    def write(self, path: Path) -> None:
+        """Puts it on disk.
+
+        Raises:
+            DiskError: The path can't be written.
+        """
+        write_small(path, json.dumps(dataclasses.asdict(self)) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> Followed | None:
+        """The one on disk; None when there is none, or none that can be read."""
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            return cls(values["pid"], values["http_port"], tuple(values["draining"]))
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+
+def write_small(path: Path, text: str) -> None:
+    """Replaces a small file in one step; on a full disk in the place of the former one, which needs no room.
+
+    Raises:
+        DiskError: The disk is full and there is no former file, or the path can't be written.
+    """
+    try:
+        with staged_file(path) as staging:
+            staging.write_text(text, encoding="utf-8")
+    except DiskError:
+        if not path.is_file():
+            raise
+        with disk_errors(path.parent), path.open("r+", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.truncate()

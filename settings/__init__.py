@@ -5,6 +5,7 @@ from settings.options import add_settings_options
 from settings.schema import (
     CatalogSettings,
     ExportSettings,
+    GatewaySettings,
     ServingSettings,
     Settings,
     TensorRTSettings,
@@ -14,6 +15,7 @@ from settings.schema import (
 __all__ = [
     "CatalogSettings",
     "ExportSettings",
+    "GatewaySettings",
     "ServingSettings",
     "Settings",
     "SettingsError",

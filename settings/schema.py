@@ -188,6 +188,14 @@ class ServingSettings(Section):
     """Time for an orderly end. Then the server is killed."""
 
 
+class GatewaySettings(Section):
+    """The public door before Triton."""
+
+    enabled: bool = False
+    """Whether the gateway listens on the server's ports, and Triton on ports of its own that only the gateway asks.
+    false: Triton itself."""
+
+
 class Settings(Section):
     """The whole of tagger.yaml."""
 
@@ -197,3 +205,4 @@ class Settings(Section):
     training: TrainingSettings = TrainingSettings()
     export: ExportSettings = ExportSettings()
     serving: ServingSettings = ServingSettings()
+    gateway: GatewaySettings = GatewaySettings()

@@ -10,6 +10,7 @@ from serving.preflight.engine import check_target, gpu_checks
 from serving.preflight.findings import Check, Finding, require, run_checks
 from serving.preflight.machine import check_server
 from serving.preflight.ports import check_ports
+from serving.preflight.room import check_memory
 from serving.preflight.storage import check_disk, check_shared_memory
 from serving.releases import Release, current_release
 from serving.repository import plan_processes, usable_cores
@@ -17,7 +18,7 @@ from serving.state import ServerFiles, running_state
 from serving.triton import find_official
 from settings import Settings
 
-__all__ = ["Finding", "examine", "examine_release", "require"]
+__all__ = ["Finding", "check_second", "examine", "examine_release", "require"]
 
 
 def examine(settings: Settings) -> list[Finding]:
@@ -71,3 +72,20 @@ def examine_release(settings: Settings, release: Release, busy: bool = False) ->
     if release.target == "gpu" and triton is not None and findings[0].outcome != "problem":
         findings += run_checks(gpu_checks(release, settings.serving, triton, busy=busy))
     return findings
+
+
+def check_second(settings: Settings, release: Release, leader: int) -> list[Finding]:
+    """Looks at whether a second Triton has room beside the one that runs.
+
+    Args:
+        settings: Batch and instances.
+        release: What the second one would serve.
+        leader: The process of the first one.
+    """
+    planned = plan_processes(settings.serving, usable_cores(), gpu=release.target == "gpu")
+    checks: list[tuple[str, Check]] = [
+        ("memory", lambda: check_memory(leader)),
+        ("shared memory", lambda: check_shared_memory(planned, settings.serving.max_batch_size)),
+    ]
+    gpu = examine_release(settings, release) if release.target == "gpu" else []
+    return [*run_checks(checks), *gpu]

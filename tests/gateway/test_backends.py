@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from gateway.backends import Backend, Backends
-from gateway.engine import Engine
+from gateway.engine import HttpEngine
 from gateway.errors import BackendLost, Problem
 from serving.target import Target
 
@@ -29,7 +29,7 @@ class Closing:
 
 def backends(patience_s: float = 10.0) -> Backends:
     """Without a current one yet."""
-    return Backends(lambda where: Backend(where, cast(Engine, Closing())), patience_s)
+    return Backends(lambda where: Backend(where, cast(HttpEngine, Closing())), patience_s)
 
 
 def is_closed(backend: Backend) -> bool:

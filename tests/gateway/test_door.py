@@ -6,42 +6,21 @@ import gzip
 import http.client
 import json
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from serving.processes import end_process, wait_until
-from serving.temporary import free_ports
 from tests.serving.conftest import make_place, running
-from tests.small_release import SOURCES
 
 JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a gateway before a server of its own."""
-    with running(make_place(tmp_path_factory.mktemp("door") / "build", max_batch_size=8)) as place:
-        (port,) = free_ports(1)
-        config = place.settings.build_dir / "tagger.yaml"
-        config.write_text(yaml.safe_dump(place.settings.model_dump(mode="json")))
-        command = [sys.executable, "-m", "gateway", "--config", str(config), "--port", str(port)]
-        process = subprocess.Popen(command, cwd=SOURCES)
-        try:
-            assert wait_until(lambda: listens(port), 30)
-            yield port
-        finally:
-            end_process(process)
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    """The port of a server with a gateway."""
+    with running(make_place(tmp_path_factory.mktemp("door") / "build", gateway=True, max_batch_size=8)) as place:
+        yield place.settings.serving.http_port
 
 
 def ask(port: int, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> tuple[int, Any]:
@@ -132,9 +111,3 @@ def test_endless_headers_are_refused(door: int) -> None:
         stranger.sendall(b"GET /labels HTTP/1.1\r\nx: " + b"x" * 40_000)
         assert stranger.recv(100).startswith(b"HTTP/1.1 431 ")
     assert still_answers(door)
-
-
-def test_without_a_server_the_command_says_how_to_start_one(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "gateway", "--set", f"build_dir={tmp_path}"]
-    done = subprocess.run(command, cwd=SOURCES, capture_output=True, text=True)
-    assert done.returncode == 1 and "python -m serving start" in done.stderr

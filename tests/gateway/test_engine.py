@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from gateway.engine import Engine, Reply
+from gateway.engine import HttpEngine, Reply
 from gateway.errors import Problem
 
 
@@ -25,7 +25,7 @@ def with_server(answers: list[bytes | None], timeout_s: float) -> tuple[Reply | 
 
     async def run() -> Reply | Problem:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        engine = Engine("127.0.0.1", server.sockets[0].getsockname()[1], timeout_s)
+        engine = HttpEngine("127.0.0.1", server.sockets[0].getsockname()[1], timeout_s)
         try:
             return await engine.ask("GET", "/v2")
         except Problem as problem:

@@ -15,7 +15,7 @@ import tritonclient.grpc as triton
 
 from serving.control import start, stop
 from serving.temporary import free_ports
-from settings import ServingSettings, Settings
+from settings import GatewaySettings, ServingSettings, Settings
 from tests.small_release import build_release, make_current, seal
 
 
@@ -46,14 +46,20 @@ FIRST_LINE = "        texts, places = read_requests(tensors)\n"
 PlaceMaker = Callable[..., Place]
 
 
-def make_place(directory: Path, **serving: object) -> Place:
-    """Settings with one release, `current`, and free ports."""
+def make_place(directory: Path, *, gateway: bool = False, **serving: object) -> Place:
+    """Settings with one release, `current`, and free ports; with a gateway on them or with Triton itself."""
     releases = directory / "releases"
     build_release(releases, "20260101T000000Z-cpu-aaaaaaaa")
     make_current(releases, "20260101T000000Z-cpu-aaaaaaaa")
     http, grpc, metrics = free_ports(3)
     values = {"http_port": http, "grpc_port": grpc, "metrics_port": metrics, "instances": 2, "threads": 1, **serving}
-    return Place(Settings(build_dir=directory, serving=ServingSettings.model_validate(values)))
+    return Place(
+        Settings(
+            build_dir=directory,
+            serving=ServingSettings.model_validate(values),
+            gateway=GatewaySettings(enabled=gateway),
+        )
+    )
 
 
 def before_each_batch(place: Place, statement: str, more: str = "") -> None:

@@ -69,7 +69,7 @@ def test_on_a_full_disk_the_state_takes_the_place_of_the_former_one(
     def full(path: Path) -> None:
         raise DiskError("The disk is full.")
 
-    monkeypatch.setattr("serving.state.staged_file", full)
+    monkeypatch.setattr("serving.target.staged_file", full)
     fresh = ServerState(me, None, "ready", "new", "127.0.0.1", 1, 2, 3, 5.0)
     fresh.write(path)
     assert ServerState.read(path) == fresh
