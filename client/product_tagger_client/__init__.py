@@ -2,11 +2,15 @@
 
 from .async_tagger import AsyncProductTagger
 from .errors import (
+    AuthenticationError,
     BulkError,
+    CredentialsError,
     InvalidTextError,
     InvalidUrlError,
     ModelNotFoundError,
+    PayloadTooLargeError,
     ProtocolError,
+    RateLimitedError,
     ServerError,
     ServerUnavailableError,
     TaggerError,
@@ -18,12 +22,16 @@ from .tagger import ProductTagger
 
 __all__ = [
     "AsyncProductTagger",
+    "AuthenticationError",
     "BulkError",
+    "CredentialsError",
     "InvalidTextError",
     "InvalidUrlError",
     "ModelNotFoundError",
+    "PayloadTooLargeError",
     "ProductTagger",
     "ProtocolError",
+    "RateLimitedError",
     "RetryPolicy",
     "ServerError",
     "ServerUnavailableError",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Literal, Protocol, TypeVar, overload
@@ -10,6 +11,7 @@ from typing import Any, Literal, Protocol, TypeVar, overload
 import numpy as np
 import numpy.typing as npt
 
+from .access import Access, make_access
 from .conversation import (
     AskReady,
     Conversation,
@@ -23,7 +25,7 @@ from .conversation import (
     tag_batch,
 )
 from .display import language_code, with_names
-from .endpoint import DEFAULT_URL, Endpoint, parse_url
+from .endpoint import DEFAULT_URL, URL_VARIABLE, Endpoint, parse_url
 from .errors import TaggerError
 from .payload import (
     SCORES_MODEL,
@@ -61,26 +63,31 @@ class AsyncProductTagger:
     in. Close it, or use it in an `async with` block.
 
     Args:
-        url: As for ProductTagger; likewise `timeout`, `retries`, `max_batch_size` and `lang`.
+        url: As for ProductTagger; likewise `timeout`, `retries`, `max_batch_size`, `lang`, `token`, `headers`, `ca`.
         concurrency: Requests of one call of `tag_many` or `scores` that are in flight at a time.
 
     Raises:
         InvalidUrlError: The address cannot be used.
+        CredentialsError: Token, headers or certificates cannot, or the token would go unencrypted to another machine.
     """
 
     def __init__(
         self,
-        url: str = DEFAULT_URL,
+        url: str | None = None,
         *,
         timeout: float = 30.0,
         retries: int | RetryPolicy = 4,
         max_batch_size: int | None = None,
         lang: str | None = None,
         concurrency: int = 4,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        ca: str | os.PathLike[str] | None = None,
     ) -> None:
         if concurrency < 1:
             raise ValueError(f"concurrency is {concurrency}; it must be 1 or more")
-        self._endpoint = parse_url(url)
+        self._endpoint = parse_url(os.environ.get(URL_VARIABLE) or DEFAULT_URL if url is None else url)
+        self._access = make_access(self._endpoint, headers, token, ca)
         self._manners = manners(timeout, retries)
         self._max_batch_size = checked_batch_size(max_batch_size)
         self._lang = language_code(lang)
@@ -231,20 +238,20 @@ class AsyncProductTagger:
                 else:
                     outcome = await transport.ask_ready(step)
             except TaggerError as error:
-                outcome = error
+                outcome = self._access.without_secrets(error)
 
     def _transport(self) -> AsyncTransport:
         # Opened on first use: both libraries bind a connection to the event loop that runs at that moment.
         if self._opened is None:
-            self._opened = _open(self._endpoint)
+            self._opened = _open(self._endpoint, self._access)
         return self._opened
 
 
-def _open(endpoint: Endpoint) -> AsyncTransport:
+def _open(endpoint: Endpoint, access: Access) -> AsyncTransport:
     if endpoint.protocol == "grpc":
         from .grpc_transport import AsyncGrpcTransport
 
-        return AsyncGrpcTransport(endpoint)
+        return AsyncGrpcTransport(endpoint, access)
     from .http_async_transport import AsyncHttpTransport
 
-    return AsyncHttpTransport(endpoint)
+    return AsyncHttpTransport(endpoint, access)

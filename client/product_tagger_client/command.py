@@ -18,7 +18,7 @@ from product_tagger_files import EXPORT_FORMATS, FIELDS, TEXT_FIELDS, FileError,
 
 from .bulk import BulkOptions, tag_file
 from .display import language_code
-from .endpoint import DEFAULT_URL
+from .endpoint import DEFAULT_URL, URL_VARIABLE
 from .errors import TaggerError
 from .results import TaggedProduct
 from .tagger import ProductTagger
@@ -44,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     options = parser.parse_args(arguments)
+    options.headers = _headers(parser, options.header)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     try:
         if options.file is not None:
@@ -79,9 +80,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("text", nargs="*", help="a product's text: title, description, what is known of it")
     parser.add_argument(
         "--url",
-        default=os.environ.get("TAGGER_URL", DEFAULT_URL),
+        default=os.environ.get(URL_VARIABLE, DEFAULT_URL),
         help="grpc://host:port, http://host:port, grpcs:// or https:// (TAGGER_URL, or %(default)s)",
     )
+    parser.add_argument(
+        "--token",
+        metavar="KEY",
+        help="a key of the server's; better as TAGGER_TOKEN, as `ps` shows this one to everybody",
+    )
+    parser.add_argument(
+        "--header", action="append", default=[], metavar="NAME: VALUE", help="sent with every request; may be repeated"
+    )
+    parser.add_argument("--ca", type=Path, metavar="FILE", help="certificates (PEM) by which to trust the server")
     parser.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="for one request (30; with --file 60)")
     parser.add_argument(
         "--lang", type=_language, metavar="CODE", help="what categories and tags are called in, such as zh (else: ids)"
@@ -132,6 +142,16 @@ def _count(value: str) -> int:
     return number
 
 
+def _headers(parser: argparse.ArgumentParser, lines: Sequence[str]) -> dict[str, str]:
+    headers = {}
+    for line in lines:
+        name, mark, value = line.partition(":")
+        if not mark:
+            parser.error("--header: write NAME: VALUE")
+        headers[name.strip()] = value.strip()
+    return headers
+
+
 def _columns(parser: argparse.ArgumentParser, pairs: Sequence[str]) -> dict[str, str]:
     columns: dict[str, str] = {}
     for pair in pairs:
@@ -144,7 +164,14 @@ def _columns(parser: argparse.ArgumentParser, pairs: Sequence[str]) -> dict[str,
 
 
 def _tag_texts(options: argparse.Namespace) -> int:
-    with ProductTagger(options.url, timeout=options.timeout or 30.0, lang=options.lang) as tagger:
+    with ProductTagger(
+        options.url,
+        timeout=options.timeout or 30.0,
+        lang=options.lang,
+        token=options.token,
+        headers=options.headers,
+        ca=options.ca,
+    ) as tagger:
         answers = tagger.tag_many(options.text, errors="return")
         if options.lang is not None and options.lang not in (known := tagger.languages()):
             told = f"it has them in {', '.join(known)}" if known else "its release has none"
@@ -201,6 +228,9 @@ def _tag_file(options: argparse.Namespace, columns: dict[str, str]) -> int:
         bom=options.bom,
         overwrite=options.overwrite,
         restart=options.restart,
+        token=options.token,
+        headers=options.headers,
+        ca=options.ca,
     )
     # Asked to end politely, it ends as with Ctrl-C: what is done is synced and the way on is told.
     signal.signal(signal.SIGTERM, _as_ctrl_c)

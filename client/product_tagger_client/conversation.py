@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from .errors import InvalidTextError, ServerUnavailableError, TaggerError, TaggerTimeoutError
+from .errors import AuthenticationError, InvalidTextError, TaggerError, TaggerTimeoutError
 from .payload import (
     SCORES_MODEL,
     SCORES_OUTPUTS,
@@ -162,7 +162,7 @@ def answer_batch(
             if stop - start == 1:
                 # The server names the row of the request; alone in its request, that number would only mislead.
                 reason = str(error).removeprefix("row 0: ")
-                answers.append(InvalidTextError(reason, texts[start], first + start))
+                answers.append(type(error)(reason, texts[start], first + start))
             else:
                 middle = (start + stop) // 2
                 pending += [(middle, stop), (start, middle)]
@@ -214,6 +214,7 @@ def await_ready(model: str, timeout: float, where: str, manners: Manners) -> Con
 
     Raises:
         TaggerTimeoutError: It wasn't within `timeout` seconds.
+        AuthenticationError: The server does not let this client in.
     """
     end = manners.clock() + timeout
     failures = 0
@@ -222,10 +223,13 @@ def await_ready(model: str, timeout: float, where: str, manners: Manners) -> Con
         ready = yield AskReady(model, max(min(remaining, 5.0), 0.001))
         if ready is True:
             return
+        if isinstance(ready, AuthenticationError):
+            raise ready
         failures += 1
         wait = manners.policy.backoff(failures, manners.chance())
         if wait >= end - manners.clock():
-            reason = f" ({ready})" if isinstance(ready, ServerUnavailableError) else ""
+            told = isinstance(ready, TaggerError) and not isinstance(ready, TaggerTimeoutError)
+            reason = f" ({ready})" if told else ""
             raise TaggerTimeoutError(
                 f"the model {model} at {where} was not ready within {timeout:g} seconds{reason}; "
                 "see whether the server runs and its log for the reason"

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from .errors import InvalidUrlError
 
 DEFAULT_URL = "grpc://127.0.0.1:8001"
+URL_VARIABLE = "TAGGER_URL"
 _PORTS = {"grpc": 8001, "grpcs": 8001, "http": 8000, "https": 443}
 
 

@@ -11,12 +11,20 @@ class InvalidUrlError(TaggerError, ValueError):
     """The address given to the client is not one it can use."""
 
 
+class CredentialsError(TaggerError, ValueError):
+    """The token, the headers or the certificates given to the client cannot be used, or must not be."""
+
+
+class AuthenticationError(TaggerError, PermissionError):
+    """The server does not let this client in, or its certificate does not prove who it is."""
+
+
 class InvalidTextError(TaggerError, ValueError):
     """The server (or the client, where the text cannot be sent at all) refused one text.
 
     Attributes:
-        text: The refused text; None while it isn't known which text of a batch is meant.
-        index: Its place, counted from 0, among the texts of the call; None likewise.
+        text: The refused text; None while it isn't known which text of a batch is meant, and for what is no text.
+        index: Its place, counted from 0, among the texts of the call; None while it isn't known.
     """
 
     def __init__(self, message: str, text: str | None = None, index: int | None = None) -> None:
@@ -25,8 +33,24 @@ class InvalidTextError(TaggerError, ValueError):
         self.index = index
 
 
+class PayloadTooLargeError(InvalidTextError):
+    """The server takes no request as large as the one with this text."""
+
+
 class ServerUnavailableError(TaggerError, ConnectionError):
-    """Nobody answers at the address, the server is shutting down, or its queue is full. Worth another try."""
+    """Nobody answers at the address, the server is shutting down, or its queue is full. Worth another try.
+
+    Attributes:
+        retry_after: Seconds after which the server wants to be asked again; None where it does not say.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class RateLimitedError(ServerUnavailableError):
+    """This client has asked more than it may. Worth another try, after `retry_after`."""
 
 
 class TaggerTimeoutError(TaggerError, TimeoutError):

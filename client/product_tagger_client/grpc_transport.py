@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import socket
 import threading
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -13,10 +15,11 @@ from google.protobuf.json_format import MessageToDict
 from tritonclient.grpc import service_pb2 as messages
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
+from .access import Access
 from .conversation import AskReady, Infer, ReadConfig
 from .endpoint import Endpoint
 from .errors import ProtocolError, TaggerError, TaggerTimeoutError
-from .failures import late, refused
+from .failures import late, no_tls, not_grpc, refused
 from .payload import TEXT
 from .tensors import Arrays, pack_texts, unpack
 
@@ -68,11 +71,31 @@ def read_config(answer: Any) -> Mapping[str, Any]:
 
 def failure(error: Any, timeout: float, where: str) -> TaggerError:
     """The exception for a call that failed: a `grpc.RpcError`."""
-    status = error.code().name
-    found = refused(status, error.details() or "without a reason", where)
+    status, message = error.code().name, error.details() or "without a reason"
+    if status == "UNAVAILABLE" and "handshake failed" in message.lower():
+        return no_tls(message, where)
+    told = [value for name, value in error.trailing_metadata() or () if name == "retry-after"]
+    found = refused(status, message, where, str(told[0]) if told else None)
     if isinstance(found, TaggerTimeoutError) and status == "DEADLINE_EXCEEDED":
         return late(timeout, where)
     return found
+
+
+def may_be_http(error: Any) -> bool:
+    """Whether a call failed as one to a port of HTTP does."""
+    message = (error.details() or "").lower()
+    return error.code().name == "UNAVAILABLE" and ("socket closed" in message or "http1.x" in message)
+
+
+def speaks_http(endpoint: Endpoint, timeout: float) -> bool:
+    """Asks the port in HTTP: gRPC does not tell who closed the connection."""
+    try:
+        with socket.create_connection((endpoint.host, endpoint.port), min(timeout, 1.0)) as probe:
+            probe.settimeout(min(timeout, 1.0))
+            probe.sendall(b"GET /v2/health/live HTTP/1.0\r\n\r\n")
+            return probe.recv(5) == b"HTTP/"
+    except OSError:
+        return False
 
 
 class GrpcTransport:
@@ -85,8 +108,10 @@ class GrpcTransport:
     """Process and thread of each call under way, of all objects: what a fork spoils is the process's, not an object's.
     Without a lock, as another thread might hold it at the fork."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, access: Access) -> None:
         self._endpoint = endpoint
+        self._access = access
+        self._metadata = tuple(access.headers.items())
         self._where = str(endpoint)
         self._process = 0
 
@@ -117,8 +142,10 @@ class GrpcTransport:
             self._open(place[0])
         self._calling.add(place)
         try:
-            return getattr(self._stub, method)(request, timeout=timeout)
+            return getattr(self._stub, method)(request, timeout=timeout, metadata=self._metadata)
         except grpc.RpcError as error:
+            if may_be_http(error) and speaks_http(self._endpoint, timeout):
+                raise not_grpc(self._where) from None
             raise failure(error, timeout, self._where) from None
         finally:
             self._calling.discard(place)
@@ -131,7 +158,8 @@ class GrpcTransport:
             )
         options = channel_options(self._endpoint)
         if self._endpoint.secure:
-            channel = grpc.secure_channel(self._endpoint.address, grpc.ssl_channel_credentials(), options)
+            credentials = grpc.ssl_channel_credentials(self._access.roots())
+            channel = grpc.secure_channel(self._endpoint.address, credentials, options)
         else:
             channel = grpc.insecure_channel(self._endpoint.address, options)
         self._channel, self._stub, self._process = channel, GRPCInferenceServiceStub(channel), process
@@ -140,11 +168,14 @@ class GrpcTransport:
 class AsyncGrpcTransport:
     """The same, asynchronous; belongs to the event loop in which it is made."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, access: Access) -> None:
+        self._endpoint = endpoint
+        self._metadata = tuple(access.headers.items())
         self._where = str(endpoint)
         options = channel_options(endpoint)
         if endpoint.secure:
-            self._channel = grpc.aio.secure_channel(endpoint.address, grpc.ssl_channel_credentials(), options)
+            credentials = grpc.ssl_channel_credentials(access.roots())
+            self._channel = grpc.aio.secure_channel(endpoint.address, credentials, options)
         else:
             self._channel = grpc.aio.insecure_channel(endpoint.address, options)
         self._stub = GRPCInferenceServiceStub(self._channel)
@@ -170,6 +201,8 @@ class AsyncGrpcTransport:
 
     async def _call(self, method: str, request: Any, timeout: float) -> Any:
         try:
-            return await getattr(self._stub, method)(request, timeout=timeout)
+            return await getattr(self._stub, method)(request, timeout=timeout, metadata=self._metadata)
         except grpc.RpcError as error:
+            if may_be_http(error) and await asyncio.to_thread(speaks_http, self._endpoint, timeout):
+                raise not_grpc(self._where) from None
             raise failure(error, timeout, self._where) from None

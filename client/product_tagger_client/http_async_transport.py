@@ -10,9 +10,10 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from .access import Access
 from .conversation import AskReady, Infer, ReadConfig
 from .endpoint import Endpoint
-from .failures import late, not_http, unreachable
+from .failures import late, no_tls, not_http, unreachable
 from .http_connection import KEEP_IDLE_SECONDS
 from .http_messages import (
     MAX_ANSWER_BYTES,
@@ -31,16 +32,18 @@ from .tensors import Arrays
 class AsyncHttpTransport:
     """Belongs to the event loop in which it is made."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, access: Access) -> None:
         self._endpoint = endpoint
         self._where = str(endpoint)
         scheme, host = ("https" if endpoint.secure else "http"), endpoint.address.removesuffix(endpoint.path)
         self._base = f"{scheme}://{host}"
-        tls = ssl.create_default_context() if endpoint.secure else True
+        tls = access.tls() if endpoint.secure else True
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_IDLE_SECONDS, ssl=tls),
+            headers=access.headers,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None),
+            auto_decompress=False,
             skip_auto_headers=("Accept-Encoding",),
         )
 
@@ -71,6 +74,8 @@ class AsyncHttpTransport:
             return await asyncio.wait_for(self._exchange_twice(request), timeout)
         except asyncio.TimeoutError:
             raise late(timeout, self._where) from None
+        except (aiohttp.ClientSSLError, ssl.SSLError) as error:
+            raise no_tls(str(error), self._where) from None
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError) as error:
             raise unreachable(error, self._where) from None
         except (aiohttp.ClientError, ValueError) as error:

@@ -18,7 +18,9 @@ HEADER_LENGTH = "Inference-Header-Content-Length"
 """Tells how many bytes of the body are JSON; the tensors' contents follow them."""
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
 """Of an answer that has more is not a product tagger's."""
-_SENTENCE = 500
+_LONGEST_REASON = 65_536
+_SAID_BY_PROXIES = ("401", "403", "408", "413", "429")
+"""Errors that a proxy before a product tagger gives, in words of its own; beside those from 500."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +140,19 @@ def checked(response: Response, where: str) -> None:
     Raises:
         TaggerError: It is another; the kind follows from the status.
     """
-    if response.status != 200:
-        raise refused(str(response.status), _sentence(response), where)
+    status = response.status
+    if status == 200:
+        return
+    if 300 <= status < 400:
+        target = response.headers.get("location", "nowhere")[:200]
+        raise ProtocolError(f"the server at {where} sends this client on to {target}: give that address itself")
+    said = _sentence(response)
+    if said is None and str(status) not in _SAID_BY_PROXIES and status < 500:
+        raise ProtocolError(
+            f"what answers at {where} is not a product tagger: it gives HTTP status {status} ({_kind(response)}); "
+            "see whether address and port are right"
+        )
+    raise refused(str(status), said or f"HTTP status {status}", where, response.headers.get("retry-after"))
 
 
 def _json_object(response: Response, raw: bytes, where: str) -> Mapping[str, Any]:
@@ -148,22 +161,22 @@ def _json_object(response: Response, raw: bytes, where: str) -> Mapping[str, Any
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        kind = response.headers.get("content-type", "no type")[:80]
         raise ProtocolError(
-            f"what answers at {where} is not a product tagger: an answer of {len(raw)} bytes ({kind}) "
+            f"what answers at {where} is not a product tagger: an answer of {len(raw)} bytes ({_kind(response)}) "
             "is not a JSON object; see whether address and port are right"
         )
     return value
 
 
-def _sentence(response: Response) -> str:
-    """Why a request was refused, in the server's words."""
+def _sentence(response: Response) -> str | None:
+    """Why a request was refused, in the server's words; None where they are not those of a product tagger."""
     try:
-        value = json.loads(response.body)
+        value = json.loads(response.body[:_LONGEST_REASON])
     except (ValueError, RecursionError):
-        value = None
-    if isinstance(value, dict):
-        said = value.get("error") or value.get("detail")
-        if isinstance(said, str):
-            return said
-    return response.body[:_SENTENCE].decode("utf-8", "replace").strip() or "without a reason"
+        return None
+    said = (value.get("error") or value.get("detail")) if isinstance(value, dict) else None
+    return said if isinstance(said, str) else None
+
+
+def _kind(response: Response) -> str:
+    return response.headers.get("content-type", "of no type")[:80]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import http.client
 import os
-import ssl
 import time
 from collections.abc import Mapping
 from typing import Any
 
+from .access import Access
 from .conversation import AskReady, Infer, ReadConfig
 from .endpoint import Endpoint
 from .errors import TaggerError
@@ -33,10 +33,11 @@ class HttpTransport:
     Its connections belong to nobody: a request takes an idle one, or opens one, and leaves it to the next.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, access: Access) -> None:
         self._endpoint = endpoint
         self._where = str(endpoint)
-        self._tls = ssl.create_default_context() if endpoint.secure else None
+        self._headers = access.headers
+        self._tls = access.tls() if endpoint.secure else None
         self._pool = ConnectionPool(endpoint, self._tls)
 
     def infer(self, step: Infer) -> Arrays:
@@ -85,7 +86,7 @@ class HttpTransport:
 
     def _exchange(self, connection: Connection, request: Request, deadline: float) -> Response:
         try:
-            return connection.exchange(request, {}, deadline)
+            return connection.exchange(request, self._headers, deadline)
         except BaseException:
             # It may still carry the late answer.
             connection.close()

@@ -55,5 +55,5 @@ class RetryPolicy:
         """
         if not isinstance(error, ServerUnavailableError) or failures > self.retries:
             return None
-        delay = self.backoff(failures, chance)
+        delay = (error.retry_after or 0.0) + self.backoff(failures, chance)
         return delay if delay < remaining else None

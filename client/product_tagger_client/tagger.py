@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
@@ -10,6 +11,7 @@ from typing import Any, Literal, Protocol, TypeVar, overload
 import numpy as np
 import numpy.typing as npt
 
+from .access import Access, make_access
 from .conversation import (
     AskReady,
     Conversation,
@@ -24,7 +26,7 @@ from .conversation import (
     tag_batch,
 )
 from .display import language_code, with_names
-from .endpoint import DEFAULT_URL, Endpoint, parse_url
+from .endpoint import DEFAULT_URL, URL_VARIABLE, Endpoint, parse_url
 from .errors import TaggerError
 from .payload import (
     SCORES_MODEL,
@@ -60,32 +62,41 @@ class ProductTagger:
     One object may be used by several threads. Close it, or use it in a `with` block.
 
     Args:
-        url: `grpc://host:port`, `grpcs://…`, `http://host:port` or `https://…`.
+        url: `grpc://host:port`, `grpcs://…`, `http://host:port` or `https://…`; None: that of TAGGER_URL, else
+            `grpc://127.0.0.1:8001`.
         timeout: Seconds one request may take, its retries and the waits between them included. The server is told,
             and does not compute what nobody waits for any more.
         retries: A number of further tries after the first, or a whole RetryPolicy.
         max_batch_size: Most texts in one request; None: as many as the server's model says it takes.
         lang: Language of the display names, such as `zh`; None gives ids. What has no name in it is called by its id.
+        token: A key of the server's, sent as `Authorization: Bearer …`; None: that of TAGGER_TOKEN, if it is set.
+        headers: Further headers, over gRPC metadata, of every request.
+        ca: A file of certificates (PEM) by which to trust the server, in place of those that the system trusts.
 
     Raises:
         InvalidUrlError: The address cannot be used.
+        CredentialsError: Token, headers or certificates cannot, or the token would go unencrypted to another machine.
     """
 
     def __init__(
         self,
-        url: str = DEFAULT_URL,
+        url: str | None = None,
         *,
         timeout: float = 30.0,
         retries: int | RetryPolicy = 4,
         max_batch_size: int | None = None,
         lang: str | None = None,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        ca: str | os.PathLike[str] | None = None,
     ) -> None:
-        self._endpoint = parse_url(url)
+        self._endpoint = parse_url(os.environ.get(URL_VARIABLE) or DEFAULT_URL if url is None else url)
+        self._access = make_access(self._endpoint, headers, token, ca)
         self._manners = manners(timeout, retries)
         self._max_batch_size = checked_batch_size(max_batch_size)
         self._lang = language_code(lang)
         self._facts: dict[str, ModelFacts] = {}
-        self._transport = _transport(self._endpoint)
+        self._transport = _transport(self._endpoint, self._access)
 
     def tag(self, text: str) -> TaggedProduct:
         """Category and tags of one product.
@@ -231,7 +242,7 @@ class ProductTagger:
                 else:
                     outcome = self._transport.ask_ready(step)
             except TaggerError as error:
-                outcome = error
+                outcome = self._access.without_secrets(error)
 
 
 def manners(timeout: float, retries: int | RetryPolicy) -> Manners:
@@ -245,12 +256,12 @@ def manners(timeout: float, retries: int | RetryPolicy) -> Manners:
     return Manners(timeout, retries if isinstance(retries, RetryPolicy) else RetryPolicy(retries))
 
 
-def _transport(endpoint: Endpoint) -> Transport:
+def _transport(endpoint: Endpoint, access: Access) -> Transport:
     # Imported on use: a client of one protocol needs only that protocol's library.
     if endpoint.protocol == "grpc":
         from .grpc_transport import GrpcTransport
 
-        return GrpcTransport(endpoint)
+        return GrpcTransport(endpoint, access)
     from .http_transport import HttpTransport
 
-    return HttpTransport(endpoint)
+    return HttpTransport(endpoint, access)

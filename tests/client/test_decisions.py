@@ -125,7 +125,7 @@ def test_a_refused_batch_of_eight_with_one_bad_text_takes_seven_requests() -> No
 
 
 def test_a_time_out_in_the_servers_queue_is_a_time_out_though_triton_calls_it_unavailable() -> None:
-    assert isinstance(refused("StatusCode.UNAVAILABLE", "Request timeout expired", "x"), TaggerTimeoutError)
+    assert isinstance(refused("UNAVAILABLE", "Request timeout expired", "x"), TaggerTimeoutError)
     assert isinstance(refused("503", "Exceeds maximum queue size", "x"), ServerUnavailableError)
 
 

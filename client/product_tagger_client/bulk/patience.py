@@ -65,4 +65,5 @@ class Patience:
             raise BulkError(f"no answer for {self._limit:g} seconds: {error}")
         # Many requests fail at once, so their number says nothing: the wait grows with the time that has passed.
         ceiling = min(max(waited, _SHORTEST), _LONGEST)
-        return min(ceiling * (0.5 + 0.5 * chance), remaining)
+        told = (error.retry_after or 0.0) if isinstance(error, ServerUnavailableError) else 0.0
+        return min(told + ceiling * (0.5 + 0.5 * chance), remaining)

@@ -52,6 +52,9 @@ class BulkOptions:
         overwrite: Whether an output that is there already may be replaced.
         bom: Whether a CSV output begins with a byte order mark, by which Excel knows it is UTF-8.
         restart: Whether to throw away what an unfinished run of the same output has done.
+        token: A key of the server's; None: that of TAGGER_TOKEN, if it is set.
+        headers: Further headers of every request.
+        ca: A file of certificates by which to trust the server.
     """
 
     input: Path
@@ -66,6 +69,9 @@ class BulkOptions:
     overwrite: bool = False
     bom: bool = False
     restart: bool = False
+    token: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ca: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +164,14 @@ async def _tag_rows(options: BulkOptions, journal: Journal, report: Callable[[in
     rows = read_rows(options.input, reading, skip=journal.rows, notes=notes)
     in_flight: deque[asyncio.Task[list[Entry]]] = deque()
     # Retries are the run's own, with its own patience: the client's would only be added to them.
-    async with AsyncProductTagger(options.url, timeout=options.timeout, retries=RetryPolicy(retries=0)) as tagger:
+    async with AsyncProductTagger(
+        options.url,
+        timeout=options.timeout,
+        retries=RetryPolicy(retries=0),
+        token=options.token,
+        headers=options.headers,
+        ca=options.ca,
+    ) as tagger:
 
         async def note_oldest() -> None:
             journal.append(await in_flight.popleft())
