@@ -40,6 +40,7 @@ COMMANDS = {
     "python -m loadtest.perf": "loadtest.perf.__main__",
     "python -m loadtest.bench": "loadtest.bench.__main__",
     "python -m loadtest.large": "loadtest.large.__main__",
+    "python -m loadtest.switching": "loadtest.switching.__main__",
     "python -m quality": "quality.__main__",
     "python -m settings": "settings.__main__",
     "tag": "product_tagger_client.command",

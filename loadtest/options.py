@@ -111,6 +111,25 @@ class PerfOptions(TargetOptions):
     """One measurement, in seconds; three are made for each protocol and number, and averaged."""
 
 
+class SwitchingOptions(Section):
+    """What `python -m loadtest.switching` sends while it switches."""
+
+    ways: list[Literal["grpc", "http", "peer"]] = Field(default=["peer"], min_length=1)
+    """How clients ask, in turns: `peer` is /tag, `http` and `grpc` are the Open Inference Protocol."""
+    clients: Count = 32
+    """Clients that ask at once, a text a request, without a pause and without a second attempt."""
+    requests: Count = 100_000
+    """Requests at least, all clients together."""
+    switches: Count = 10
+    """Switches, each with its rollback, at even distances."""
+    seconds: NotNegative = 0.0
+    """Time of the load at least, in seconds. From 3 minutes on the memory of all processes is judged as well."""
+    other: str | None = None
+    """The release to switch to, by its id or the beginning of it; by default the newest that is not current."""
+    catalog: Path | None = None
+    """A catalogue file with the texts to send; by default the test part of build/catalog."""
+
+
 def make_parser(module: str, description: str | None, model: type[Section]) -> argparse.ArgumentParser:
     """The parser of a command: the settings' two options, and one for each field of a model.
 

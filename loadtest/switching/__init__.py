@@ -1,0 +1,1 @@
+"""Switches of releases under load: no request may fail, and none may be answered by neither release."""
