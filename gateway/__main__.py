@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import socket
 import sys
 from collections.abc import Sequence
 
@@ -17,13 +18,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m gateway", description="The public door before Triton.")
     commands = parser.add_subparsers(dest="command", required=True)
     shared = add_settings_options(argparse.ArgumentParser(add_help=False))
-    commands.add_parser("serve", parents=[shared], help="listen; what `python -m serving run` starts beside Triton")
+    command = commands.add_parser(
+        "serve", parents=[shared], help="listen; what `python -m serving run` starts beside Triton"
+    )
+    command.add_argument("--socket", type=int, help="the open file that listens for HTTP (default: it listens itself)")
     options = parser.parse_args(arguments)
-    return run_command(lambda: _serve(load_settings(options.config, options.set)), stopped="Stopped.")
+    return run_command(lambda: _serve(load_settings(options.config, options.set), options.socket), stopped="Stopped.")
 
 
-def _serve(settings: Settings) -> int:
-    asyncio.run(serve(settings))
+def _serve(settings: Settings, number: int | None) -> int:
+    asyncio.run(serve(settings, None if number is None else socket.socket(fileno=number)))
     return 0
 
 

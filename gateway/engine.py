@@ -149,9 +149,12 @@ class HttpEngine(Engine):
         head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\n{split}Content-Length: {len(body)}\r\n\r\n"
         for attempt in (1, 2):
             try:
-                return await self._exchange(head.encode() + body, fresh=attempt > 1)
+                reply = await self._exchange(head.encode() + body, fresh=attempt > 1)
             except (OSError, EOFError, ValueError):
                 continue
+            if reply.status == 500 and says_lost(_message(reply)):
+                break
+            return reply
         raise BackendLost
 
     async def _exchange(self, request: bytes, *, fresh: bool) -> Reply:
@@ -193,6 +196,11 @@ class HttpEngine(Engine):
         for _, writer in self._idle:
             writer.close()
         self._idle.clear()
+
+
+def says_lost(message: str) -> bool:
+    """Whether Triton's words for an error mean that a process of a model ended: another Triton will answer."""
+    return "Stub process" in message and "is not healthy" in message
 
 
 def _labels(reply: Reply, count: int) -> list[Labels]:

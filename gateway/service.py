@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import socket
 from collections.abc import Iterator
 
 import uvicorn
@@ -36,8 +37,12 @@ class HttpServer(uvicorn.Server):
         yield
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, http: socket.socket | None = None) -> None:
     """Serves until SIGTERM; SIGHUP has it read which Triton to ask.
+
+    Args:
+        settings: The configuration.
+        http: Listens for HTTP; None to listen as the settings say.
 
     Raises:
         GatewayError: Nothing can listen at the address.
@@ -49,7 +54,9 @@ async def serve(settings: Settings) -> None:
         return Backend(target, HttpEngine(target.host, target.http_port, timeout_s))
 
     backends = Backends(connect, timeout_s)
-    follower = Follower(backends, ServerFiles.of(settings))
+    files = ServerFiles.of(settings)
+    follower = Follower(backends, files)
+    backends.swap(Target.read(files.target))  # before the first request comes
     engine = CurrentEngine(backends.call)
     lanes = max(1, plan_processes(serving, usable_cores()).classifiers)
     joiner = Joiner(
@@ -74,7 +81,7 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, follower.follow)
-    listening = asyncio.ensure_future(_listen(server))
+    listening = asyncio.ensure_future(_listen(server, http))
     try:
         while not server.started and not listening.done():
             await asyncio.sleep(0.01)
@@ -88,9 +95,9 @@ async def serve(settings: Settings) -> None:
         backends.close()
 
 
-async def _listen(server: HttpServer) -> None:
+async def _listen(server: HttpServer, http: socket.socket | None) -> None:
     try:
-        await server.serve()
+        await server.serve(None if http is None else [http])
     except SystemExit:
         where = f"{server.config.host} port {server.config.port}"
         raise GatewayError(f"Nothing can listen at {where}: see `python -m serving preflight`.") from None

@@ -4,32 +4,50 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
 import subprocess
 
 from serving.backoff import Backoff
 from serving.command import own_command, own_environment
+from serving.errors import ServingError
 from serving.processes import ProcessId, kill_group, spawn_dependent
 from serving.state import ServerFiles
 from serving.target import Followed, Target
 
+BACKLOG = 1024
+"""Connections that may wait to be accepted."""
 logger = logging.getLogger(__name__)
 
 
 class GatewayProcess:
     """Keeps one gateway running.
 
+    The socket for HTTP stays open here while one gateway takes another's place: connections wait, and none is refused.
+
     Args:
-        files: The server's place; its settings are there already.
+        files: The server's place; its settings are there before the first `keep`.
     """
 
     def __init__(self, files: ServerFiles) -> None:
         self._files = files
+        self._socket: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._target: Target | None = None
         self._backoff = Backoff()
         self._is_ready = False
         self.process_id: ProcessId | None = None
         self.restarts = 0
+
+    def listen(self, address: str, port: int) -> None:
+        """Opens the socket for HTTP.
+
+        Raises:
+            ServingError: The port is taken.
+        """
+        try:
+            self._socket = socket.create_server((address, port), backlog=BACKLOG)
+        except OSError as error:
+            raise ServingError(f"Nothing can listen at {address} port {port}: {error.strerror}.") from None
 
     def follow(self, target: Target) -> None:
         """Says which Triton to ask from now on.
@@ -61,9 +79,11 @@ class GatewayProcess:
             if not self._backoff.is_due():
                 return False
             self._files.gateway.unlink(missing_ok=True)
-            command = own_command("gateway", "serve", "--config", str(self._files.settings))
+            assert self._socket is not None, "listen comes first"
+            number = self._socket.fileno()
+            command = own_command("gateway", "serve", "--config", str(self._files.settings), "--socket", str(number))
             with self._files.gateway_log.open("ab") as log:
-                self._process = spawn_dependent(command, own_environment(), log)
+                self._process = spawn_dependent(command, own_environment(), log, pass_fds=[number])
             self.process_id = ProcessId.of(self._process.pid)
             return True
         followed = self._followed()
@@ -93,6 +113,8 @@ class GatewayProcess:
 
     def end(self, patience_s: float) -> None:
         """Has it answer what is in flight, then end; by force after so many seconds."""
+        if self._socket is not None:
+            self._socket.close()
         process, self._process = self._process, None
         if process is None:
             return

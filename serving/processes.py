@@ -116,7 +116,7 @@ def wait_until(condition: Callable[[], bool], seconds: float, pause: float = 0.0
 
 
 def spawn_dependent(
-    command: Sequence[str], environment: Mapping[str, str], output: IO[bytes]
+    command: Sequence[str], environment: Mapping[str, str], output: IO[bytes], pass_fds: Sequence[int] = ()
 ) -> subprocess.Popen[bytes]:
     """Starts a process that gets SIGTERM when this one ends in any way, SIGKILL included.
 
@@ -137,6 +137,7 @@ def spawn_dependent(
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        pass_fds=pass_fds,
         preexec_fn=bind_to_parent,  # this process has one thread
     )
 

@@ -16,6 +16,7 @@ from types import FrameType
 import yaml
 
 from serving.backoff import Backoff
+from serving.command import numeric_address
 from serving.errors import ServingError
 from serving.gateway_process import GatewayProcess
 from serving.health import try_it
@@ -126,6 +127,7 @@ class Supervisor:
             begin_log(self._files.gateway_log)
             with staged_file(self._files.settings) as staging:
                 staging.write_text(yaml.safe_dump(self._settings.model_dump(mode="json")), encoding="utf-8")
+            self._gateway.listen(numeric_address(self._serving.address), self._serving.http_port)
             self._gateway.keep()
         self._move(triton, release, phase="starting")
         serving = self._serving
