@@ -11,12 +11,9 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
-from .errors import AuthenticationError, InvalidTextError, TaggerError, TaggerTimeoutError
+from .errors import AuthenticationError, InvalidTextError, ModelNotFoundError, TaggerError, TaggerTimeoutError
 from .payload import (
     SCORES_MODEL,
     SCORES_OUTPUTS,
@@ -29,7 +26,6 @@ from .payload import (
     read_products,
     read_scores,
 )
-from .results import TaggedProduct
 from .retries import RetryPolicy
 from .tensors import Arrays
 
@@ -79,7 +75,23 @@ class Wait:
     seconds: float
 
 
-Step = Infer | ReadConfig | AskReady | Wait
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Hold conversations at the same time; the outcome is the list of their results, in their order.
+
+    Attributes:
+        conversations: None of them needs another's result.
+        at_once: How many are held at a time.
+        enough: A result with which no further one is begun; the result of one that is not begun is None.
+    """
+
+    conversations: Sequence[Generator[Any, Any, Any]]
+    at_once: int
+    enough: Callable[[Any], bool]
+
+
+Exchange = Infer | ReadConfig | AskReady
+Step = Exchange | Wait | Together
 Conversation = Generator[Step, Any, Result]
 
 
@@ -92,59 +104,87 @@ class Manners:
         policy: What is tried again.
         clock: Seconds, only ever growing.
         chance: Random numbers in [0, 1).
+        answered: Models that have answered this client.
     """
 
     timeout: float = 30.0
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     clock: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
+    answered: set[str] = field(default_factory=set)
+
+    def end(self) -> float:
+        """The moment at which the time of a request that begins now is over."""
+        return self.clock() + self.timeout
 
 
-def persist(make_step: Callable[[float], Step], manners: Manners) -> Conversation[Any]:
+def persist(make_step: Callable[[float], Exchange], manners: Manners, end: float | None = None) -> Conversation[Any]:
     """Carries one step out, again where that is worth it, until it succeeds or the time or patience ends.
 
     Args:
         make_step: Seconds that are left → the step.
         manners: Time and patience.
+        end: When the time is over; None: the whole time of a request from now.
 
     Raises:
         TaggerError: What the last try ended with.
     """
-    end = manners.clock() + manners.timeout
-    failures = 0
+    end = manners.end() if end is None else end
+    failures: list[TaggerError] = []
     while True:
-        outcome = yield make_step(max(end - manners.clock(), 0.001))
+        step = make_step(max(end - manners.clock(), 0.001))
+        outcome = yield step
         if not isinstance(outcome, TaggerError):
+            manners.answered.add(step.model)
             return outcome
-        failures += 1
-        wait = manners.policy.wait_before_retry(outcome, failures, end - manners.clock(), manners.chance())
+        if isinstance(outcome, TaggerTimeoutError) and failures and step.timeout < manners.timeout / 2:
+            # What the tries before it met says more than that the last one had little time.
+            raise failures[-1]
+        failures.append(outcome)
+        gone = isinstance(outcome, ModelNotFoundError) and step.model in manners.answered
+        wait = manners.policy.wait_before_retry(
+            outcome, len(failures), end - manners.clock(), manners.chance(), gone=gone
+        )
         if wait is None:
             raise outcome
         yield Wait(wait)
 
 
+@dataclass(frozen=True, slots=True)
+class ModelKind(Generic[Answer]):
+    """One of the models that a client asks.
+
+    Attributes:
+        name: The server's name for it.
+        outputs: Those that are wanted.
+        parse: Output arrays and number of texts → an answer a text.
+    """
+
+    name: str
+    outputs: tuple[str, ...]
+    parse: Callable[[Arrays, int], Sequence[Answer]]
+
+
+TAGGER = ModelKind(TAGGER_MODEL, TAGGER_OUTPUTS, read_products)
+SCORER = ModelKind(SCORES_MODEL, SCORES_OUTPUTS, read_scores)
+
+
 def answer_batch(
-    model: str,
-    texts: Sequence[str],
-    first: int,
-    outputs: tuple[str, ...],
-    parse: Callable[[Arrays, int], Sequence[Answer]],
-    manners: Manners,
+    kind: ModelKind[Answer], texts: Sequence[str], places: Sequence[int], manners: Manners, end: float | None = None
 ) -> Conversation[list[Answer | TaggerError]]:
     """Has one batch answered; a batch that is refused is halved until the refused texts are found.
 
     Args:
-        model: Its name.
+        kind: What is asked.
         texts: At most as many as the server takes at once.
-        first: The place of the first of them among the caller's texts.
-        outputs: The model's outputs wanted.
-        parse: Output arrays and number of texts → an answer a text.
+        places: Theirs among the caller's texts.
         manners: Time (for each request) and patience.
+        end: When the time of all requests is over, where it is not each one's own.
 
     Returns:
         For each text its answer, or why there is none. A failure that is not a text's own stands at each of its texts.
     """
-    encoded = [encode(text, first + place) for place, text in enumerate(texts)]
+    encoded = [encode(text, place) for place, text in zip(places, texts, strict=True)]
     answers: list[Answer | TaggerError] = []
     pending = _sendable_runs(encoded)[::-1]
     while pending:
@@ -154,33 +194,21 @@ def answer_batch(
             answers.append(refusal)
             continue
         sent = [raw for raw in encoded[start:stop] if isinstance(raw, bytes)]
-        send = partial(Infer, model, sent, outputs)
+        send = partial(Infer, kind.name, sent, kind.outputs)
         try:
-            arrays = yield from persist(send, manners)
-            answers += parse(arrays, stop - start)
+            arrays = yield from persist(send, manners, end)
+            answers += kind.parse(arrays, stop - start)
         except InvalidTextError as error:
             if stop - start == 1:
                 # The server names the row of the request; alone in its request, that number would only mislead.
                 reason = str(error).removeprefix("row 0: ")
-                answers.append(type(error)(reason, texts[start], first + start))
+                answers.append(type(error)(reason, texts[start], places[start]))
             else:
                 middle = (start + stop) // 2
                 pending += [(middle, stop), (start, middle)]
         except TaggerError as error:
             answers += [error] * (stop - start)
     return answers
-
-
-def tag_batch(texts: Sequence[str], first: int, manners: Manners) -> Conversation[list[TaggedProduct | TaggerError]]:
-    """`answer_batch` for product_tagger."""
-    return answer_batch(TAGGER_MODEL, texts, first, TAGGER_OUTPUTS, read_products, manners)
-
-
-def score_batch(
-    texts: Sequence[str], first: int, manners: Manners
-) -> Conversation[list[npt.NDArray[np.float32] | TaggerError]]:
-    """`answer_batch` for product_scores: float32 [C + T] a text."""
-    return answer_batch(SCORES_MODEL, texts, first, SCORES_OUTPUTS, read_scores, manners)
 
 
 def ask_labels(facts: ModelFacts, manners: Manners) -> Conversation[tuple[str, ...]]:
@@ -203,10 +231,10 @@ def _sendable_runs(encoded: Sequence[bytes | InvalidTextError]) -> list[tuple[in
     return [run for run in runs if run[0] < run[1]]
 
 
-def learn_facts(model: str, outputs: tuple[str, ...], manners: Manners) -> Conversation[ModelFacts]:
+def learn_facts(kind: ModelKind[Any], manners: Manners, end: float | None = None) -> Conversation[ModelFacts]:
     """Reads what the client has to know of a model and checks that it is the one it expects."""
-    config = yield from persist(lambda left: ReadConfig(model, left), manners)
-    return read_facts(config, model, outputs)
+    config = yield from persist(lambda left: ReadConfig(kind.name, left), manners, end)
+    return read_facts(config, kind.name, kind.outputs)
 
 
 def await_ready(model: str, timeout: float, where: str, manners: Manners) -> Conversation[None]:

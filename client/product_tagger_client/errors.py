@@ -33,6 +33,10 @@ class InvalidTextError(TaggerError, ValueError):
         self.index = index
 
 
+class NoTextError(InvalidTextError, TypeError):
+    """What was given as a text is none: a missing value, a number, bytes."""
+
+
 class PayloadTooLargeError(InvalidTextError):
     """The server takes no request as large as the one with this text."""
 

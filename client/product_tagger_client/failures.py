@@ -140,4 +140,5 @@ def not_grpc(where: str) -> ProtocolError:
 
 def late(timeout: float, where: str) -> TaggerTimeoutError:
     """The exception for an answer that did not come within the time."""
-    return TaggerTimeoutError(f"the server at {where} did not answer within {timeout:.3g} seconds")
+    seconds = float(f"{timeout:.2g}")
+    return TaggerTimeoutError(f"the server at {where} did not answer within {seconds:g} seconds")

@@ -6,96 +6,56 @@ import asyncio
 import os
 import socket
 import threading
-from collections.abc import Mapping
+import time
 from typing import Any, ClassVar
 
 import grpc
 import grpc.aio
-from google.protobuf.json_format import MessageToDict
-from tritonclient.grpc import service_pb2 as messages
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
 from .access import Access
-from .conversation import AskReady, Infer, ReadConfig
+from .conversation import Exchange
 from .endpoint import Endpoint
-from .errors import ProtocolError, TaggerError, TaggerTimeoutError
-from .failures import late, no_tls, not_grpc, refused
-from .payload import TEXT
-from .tensors import Arrays, pack_texts, unpack
+from .errors import TaggerError
+from .failures import late, not_grpc
+from .grpc_messages import calls_of, failure_of, outcome_of
 
-# Reconnect within seconds: gRPC's own back-off grows to two minutes, and a server that is back would wait for it.
-_CHANNEL_ARGS = [
+_CHANNEL_OPTIONS = [
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
+    # Reconnect within seconds: gRPC's own back-off grows to two minutes, and a server that is back would wait for it.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2000),
+    # A router that has forgotten the connection says nothing: who waits for an answer asks whether it still lives.
+    # Not more often, nor without a call: servers end connections that they find to ask too much.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),  # that of another ping, which is waited for before this one is sent
+    # A new channel opens a connection of its own, instead of the silent one of the channel before.
+    ("grpc.use_local_subchannel_pool", 1),
 ]
 
 
-def channel_options(endpoint: Endpoint) -> list[tuple[str, int]]:
-    """The channel's options. gRPC would send even what is for this machine to the proxy that `http_proxy` names."""
-    return [*_CHANNEL_ARGS, ("grpc.enable_http_proxy", 0)] if endpoint.is_loopback else _CHANNEL_ARGS
+class _Channel:
+    """A connection and the calls on it. It is closed when it has been dropped and its last call has ended."""
 
+    def __init__(self, library: Any, endpoint: Endpoint, access: Access) -> None:
+        options = list(_CHANNEL_OPTIONS)
+        if endpoint.is_loopback:
+            # gRPC would send even what is for this machine to the proxy that `http_proxy` names.
+            options.append(("grpc.enable_http_proxy", 0))
+        if endpoint.secure:
+            credentials = grpc.ssl_channel_credentials(access.roots())
+            self.channel = library.secure_channel(endpoint.address, credentials, options)
+        else:
+            self.channel = library.insecure_channel(endpoint.address, options)
+        self.stub = GRPCInferenceServiceStub(self.channel)
+        self.calls = 0
+        self.dropped = False
 
-def infer_request(step: Infer) -> Any:
-    """The message of an inference."""
-    request = messages.ModelInferRequest(model_name=step.model, raw_input_contents=[pack_texts(step.texts)])
-    request.inputs.add(name=TEXT, datatype="BYTES", shape=[len(step.texts), 1])
-    for name in step.outputs:
-        output = request.outputs.add(name=name)
-        if step.classes:
-            output.parameters["classification"].int64_param = step.classes
-    request.parameters["timeout"].int64_param = max(1, int(step.timeout * 1e6))
-    return request
-
-
-def read_arrays(answer: Any, where: str) -> Arrays:
-    """The outputs of an inference by name.
-
-    Raises:
-        ProtocolError: They are not given as raw contents, or these do not fit them.
-    """
-    if len(answer.outputs) != len(answer.raw_output_contents):
-        raise ProtocolError(f"the answer of the server at {where} cannot be read: its outputs are not raw contents")
-    return {
-        tensor.name: unpack(tensor.name, tensor.datatype, tensor.shape, raw)
-        for tensor, raw in zip(answer.outputs, answer.raw_output_contents, strict=True)
-    }
-
-
-def read_config(answer: Any) -> Mapping[str, Any]:
-    """A model's configuration, with the names of its fields as Triton writes them in JSON."""
-    config: Mapping[str, Any] = MessageToDict(answer.config, preserving_proto_field_name=True)
-    return config
-
-
-def failure(error: Any, timeout: float, where: str) -> TaggerError:
-    """The exception for a call that failed: a `grpc.RpcError`."""
-    status, message = error.code().name, error.details() or "without a reason"
-    if status == "UNAVAILABLE" and "handshake failed" in message.lower():
-        return no_tls(message, where)
-    told = [value for name, value in error.trailing_metadata() or () if name == "retry-after"]
-    found = refused(status, message, where, str(told[0]) if told else None)
-    if isinstance(found, TaggerTimeoutError) and status == "DEADLINE_EXCEEDED":
-        return late(timeout, where)
-    return found
-
-
-def may_be_http(error: Any) -> bool:
-    """Whether a call failed as one to a port of HTTP does."""
-    message = (error.details() or "").lower()
-    return error.code().name == "UNAVAILABLE" and ("socket closed" in message or "http1.x" in message)
-
-
-def speaks_http(endpoint: Endpoint, timeout: float) -> bool:
-    """Asks the port in HTTP: gRPC does not tell who closed the connection."""
-    try:
-        with socket.create_connection((endpoint.host, endpoint.port), min(timeout, 1.0)) as probe:
-            probe.settimeout(min(timeout, 1.0))
-            probe.sendall(b"GET /v2/health/live HTTP/1.0\r\n\r\n")
-            return probe.recv(5) == b"HTTP/"
-    except OSError:
-        return False
+    @property
+    def is_done(self) -> bool:
+        return self.dropped and not self.calls
 
 
 class GrpcTransport:
@@ -104,7 +64,7 @@ class GrpcTransport:
     gRPC survives a fork only where no thread was within it: else a call in the child may wait for ever.
     """
 
-    _calling: ClassVar[set[tuple[int, int]]] = set()
+    _asking: ClassVar[set[tuple[int, int]]] = set()
     """Process and thread of each call under way, of all objects: what a fork spoils is the process's, not an object's.
     Without a lock, as another thread might hold it at the fork."""
 
@@ -113,56 +73,76 @@ class GrpcTransport:
         self._access = access
         self._metadata = tuple(access.headers.items())
         self._where = str(endpoint)
-        self._process = 0
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._current: _Channel | None = None
 
-    def infer(self, step: Infer) -> Arrays:
-        """Sends texts and returns the outputs by name."""
-        return read_arrays(self._call("ModelInfer", infer_request(step), step.timeout), self._where)
-
-    def read_config(self, step: ReadConfig) -> Mapping[str, Any]:
-        """Returns the model's configuration."""
-        return read_config(self._call("ModelConfig", messages.ModelConfigRequest(name=step.model), step.timeout))
-
-    def ask_ready(self, step: AskReady) -> bool:
-        """Whether server and model are ready."""
-        return bool(
-            self._call("ServerReady", messages.ServerReadyRequest(), step.timeout).ready
-            and self._call("ModelReady", messages.ModelReadyRequest(name=step.model), step.timeout).ready
-        )
-
-    def close(self) -> None:
-        """Closes the connection. A later call opens another."""
-        if self._process == os.getpid():
-            self._process = 0
-            self._channel.close()
-
-    def _call(self, method: str, request: Any, timeout: float) -> Any:
+    def carry_out(self, step: Exchange) -> Any:
+        """Has one step answered."""
         place = (os.getpid(), threading.get_ident())
-        if self._process != place[0]:
-            self._open(place[0])
-        self._calling.add(place)
-        try:
-            return getattr(self._stub, method)(request, timeout=timeout, metadata=self._metadata)
-        except grpc.RpcError as error:
-            if may_be_http(error) and speaks_http(self._endpoint, timeout):
-                raise not_grpc(self._where) from None
-            raise failure(error, timeout, self._where) from None
-        finally:
-            self._calling.discard(place)
-
-    def _open(self, process: int) -> None:
-        if any(other != process for other, _ in tuple(self._calling)):
+        if any(process != place[0] for process, _ in tuple(self._asking)):
             raise TaggerError(
                 "this process was forked while another thread was asking over gRPC, which gRPC does not survive: "
                 "start processes by spawn or forkserver, or use an http:// address"
             )
-        options = channel_options(self._endpoint)
-        if self._endpoint.secure:
-            credentials = grpc.ssl_channel_credentials(self._access.roots())
-            channel = grpc.secure_channel(self._endpoint.address, credentials, options)
-        else:
-            channel = grpc.insecure_channel(self._endpoint.address, options)
-        self._channel, self._stub, self._process = channel, GRPCInferenceServiceStub(channel), process
+        self._asking.add(place)
+        try:
+            return self._ask(step)
+        finally:
+            self._asking.discard(place)
+
+    def close(self) -> None:
+        """Closes the connection, or has it closed by the last call on it. A later call opens another."""
+        if self._process == os.getpid() and self._current is not None:
+            self._drop(self._current)
+
+    def _ask(self, step: Exchange) -> Any:
+        end = time.monotonic() + step.timeout
+        used = self._take()
+        outcome: Any = None
+        try:
+            for method, request in calls_of(step):
+                left = max(end - time.monotonic(), 0.001)
+                answer = getattr(used.stub, method)(request, timeout=left, metadata=self._metadata)
+                outcome = outcome_of(step, answer, self._where)
+                if outcome is False:
+                    break
+            return outcome
+        except grpc.RpcError as error:
+            if _is_late(error):
+                self._drop(used)
+                raise late(step.timeout, self._where) from None
+            if _may_be_http(error) and _speaks_http(self._endpoint, end - time.monotonic()):
+                raise not_grpc(self._where) from None
+            raise failure_of(error, step.timeout, self._where) from None
+        finally:
+            self._leave(used)
+
+    def _take(self) -> _Channel:
+        if self._process != os.getpid():
+            # The channel is the other process's; closing it here would be felt there.
+            self._lock, self._current, self._process = threading.Lock(), None, os.getpid()
+        with self._lock:
+            if self._current is None:
+                self._current = _Channel(grpc, self._endpoint, self._access)
+            self._current.calls += 1
+            return self._current
+
+    def _leave(self, used: _Channel) -> None:
+        with self._lock:
+            used.calls -= 1
+            done = used.is_done
+        if done:
+            used.channel.close()
+
+    def _drop(self, used: _Channel) -> None:
+        with self._lock:
+            if self._current is used:
+                self._current = None
+            used.dropped = True
+            done = used.is_done
+        if done:
+            used.channel.close()
 
 
 class AsyncGrpcTransport:
@@ -170,39 +150,69 @@ class AsyncGrpcTransport:
 
     def __init__(self, endpoint: Endpoint, access: Access) -> None:
         self._endpoint = endpoint
+        self._access = access
         self._metadata = tuple(access.headers.items())
         self._where = str(endpoint)
-        options = channel_options(endpoint)
-        if endpoint.secure:
-            credentials = grpc.ssl_channel_credentials(access.roots())
-            self._channel = grpc.aio.secure_channel(endpoint.address, credentials, options)
-        else:
-            self._channel = grpc.aio.insecure_channel(endpoint.address, options)
-        self._stub = GRPCInferenceServiceStub(self._channel)
+        self._current: _Channel | None = None
 
-    async def infer(self, step: Infer) -> Arrays:
-        """Sends texts and returns the outputs by name."""
-        return read_arrays(await self._call("ModelInfer", infer_request(step), step.timeout), self._where)
-
-    async def read_config(self, step: ReadConfig) -> Mapping[str, Any]:
-        """Returns the model's configuration."""
-        return read_config(await self._call("ModelConfig", messages.ModelConfigRequest(name=step.model), step.timeout))
-
-    async def ask_ready(self, step: AskReady) -> bool:
-        """Whether server and model are ready."""
-        server = await self._call("ServerReady", messages.ServerReadyRequest(), step.timeout)
-        if not server.ready:
-            return False
-        return bool((await self._call("ModelReady", messages.ModelReadyRequest(name=step.model), step.timeout)).ready)
+    async def carry_out(self, step: Exchange) -> Any:
+        """Has one step answered."""
+        end = time.monotonic() + step.timeout
+        if self._current is None:
+            self._current = _Channel(grpc.aio, self._endpoint, self._access)
+        used = self._current
+        used.calls += 1
+        outcome: Any = None
+        try:
+            for method, request in calls_of(step):
+                left = max(end - time.monotonic(), 0.001)
+                answer = await getattr(used.stub, method)(request, timeout=left, metadata=self._metadata)
+                outcome = outcome_of(step, answer, self._where)
+                if outcome is False:
+                    break
+            return outcome
+        except grpc.RpcError as error:
+            if _is_late(error):
+                self._drop(used)
+                raise late(step.timeout, self._where) from None
+            if _may_be_http(error) and await asyncio.to_thread(_speaks_http, self._endpoint, end - time.monotonic()):
+                raise not_grpc(self._where) from None
+            raise failure_of(error, step.timeout, self._where) from None
+        finally:
+            used.calls -= 1
+            if used.is_done:
+                await used.channel.close()
 
     async def close(self) -> None:
-        """Closes the connection."""
-        await self._channel.close()
+        """Closes the connection, and with it the calls on it."""
+        if self._current is not None:
+            used = self._current
+            self._drop(used)
+            await used.channel.close()
 
-    async def _call(self, method: str, request: Any, timeout: float) -> Any:
-        try:
-            return await getattr(self._stub, method)(request, timeout=timeout, metadata=self._metadata)
-        except grpc.RpcError as error:
-            if may_be_http(error) and await asyncio.to_thread(speaks_http, self._endpoint, timeout):
-                raise not_grpc(self._where) from None
-            raise failure(error, timeout, self._where) from None
+    def _drop(self, used: _Channel) -> None:
+        if self._current is used:
+            self._current = None
+        used.dropped = True
+
+
+def _is_late(error: Any) -> bool:
+    return bool(error.code() is grpc.StatusCode.DEADLINE_EXCEEDED)
+
+
+def _may_be_http(error: Any) -> bool:
+    """Whether a call failed as one to a port of HTTP does."""
+    message = (error.details() or "").lower()
+    return error.code() is grpc.StatusCode.UNAVAILABLE and ("socket closed" in message or "http1.x" in message)
+
+
+def _speaks_http(endpoint: Endpoint, timeout: float) -> bool:
+    """Asks the port in HTTP: gRPC does not tell who closed the connection."""
+    timeout = max(min(timeout, 1.0), 0.001)
+    try:
+        with socket.create_connection((endpoint.host, endpoint.port), timeout) as probe:
+            probe.settimeout(timeout)
+            probe.sendall(b"GET /v2/health/live HTTP/1.0\r\n\r\n")
+            return probe.recv(5) == b"HTTP/"
+    except OSError:
+        return False

@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
-from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
 from yarl import URL
 
 from .access import Access
-from .conversation import AskReady, Infer, ReadConfig
+from .conversation import Exchange
 from .endpoint import Endpoint
 from .failures import late, no_tls, not_http, unreachable
-from .http_connection import KEEP_IDLE_SECONDS
-from .http_messages import (
-    MAX_ANSWER_BYTES,
-    Request,
-    Response,
-    config_request,
-    infer_request,
-    read_arrays,
-    read_config,
-    read_ready,
-    ready_requests,
-)
-from .tensors import Arrays
+from .http_connection import KEEP_IDLE_SECONDS, notice_silence
+from .http_messages import MAX_ANSWER_BYTES, Request, Response, outcome_of, requests_of
 
 
 class AsyncHttpTransport:
@@ -39,7 +28,9 @@ class AsyncHttpTransport:
         self._base = f"{scheme}://{host}"
         tls = access.tls() if endpoint.secure else True
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_IDLE_SECONDS, ssl=tls),
+            connector=aiohttp.TCPConnector(
+                limit=0, keepalive_timeout=KEEP_IDLE_SECONDS, ssl=tls, socket_factory=_open_socket
+            ),
             headers=access.headers,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None),
@@ -47,39 +38,30 @@ class AsyncHttpTransport:
             skip_auto_headers=("Accept-Encoding",),
         )
 
-    async def infer(self, step: Infer) -> Arrays:
-        """Sends texts and returns the outputs by name."""
-        response = await self._ask(infer_request(step, self._endpoint.path), step.timeout)
-        return read_arrays(response, step, self._where)
-
-    async def read_config(self, step: ReadConfig) -> Mapping[str, Any]:
-        """Returns the model's configuration."""
-        return read_config(await self._ask(config_request(step, self._endpoint.path), step.timeout), self._where)
-
-    async def ask_ready(self, step: AskReady) -> bool:
-        """Whether server and model are ready."""
+    async def carry_out(self, step: Exchange) -> Any:
+        """Has one step answered."""
         clock = asyncio.get_running_loop().time
         end = clock() + step.timeout
-        for request in ready_requests(step, self._endpoint.path):
-            if not read_ready(await self._ask(request, end - clock()), self._where):
-                return False
-        return True
+        outcome: Any = None
+        for request in requests_of(step, self._endpoint.path):
+            try:
+                response = await asyncio.wait_for(self._exchange_twice(request), end - clock())
+            except asyncio.TimeoutError:
+                raise late(step.timeout, self._where) from None
+            except (aiohttp.ClientSSLError, ssl.SSLError) as error:
+                raise no_tls(str(error), self._where) from None
+            except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError) as error:
+                raise unreachable(error, self._where) from None
+            except (aiohttp.ClientError, ValueError) as error:
+                raise not_http(error, self._where) from None
+            outcome = outcome_of(step, response, self._where)
+            if outcome is False:
+                break
+        return outcome
 
     async def close(self) -> None:
         """Closes the connections."""
         await self._session.close()
-
-    async def _ask(self, request: Request, timeout: float) -> Response:
-        try:
-            return await asyncio.wait_for(self._exchange_twice(request), timeout)
-        except asyncio.TimeoutError:
-            raise late(timeout, self._where) from None
-        except (aiohttp.ClientSSLError, ssl.SSLError) as error:
-            raise no_tls(str(error), self._where) from None
-        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError) as error:
-            raise unreachable(error, self._where) from None
-        except (aiohttp.ClientError, ValueError) as error:
-            raise not_http(error, self._where) from None
 
     async def _exchange_twice(self, request: Request) -> Response:
         try:
@@ -102,3 +84,10 @@ class AsyncHttpTransport:
                     raise ValueError("the answer is too large")
             headers = {name.lower(): value for name, value in answer.headers.items()}
             return Response(answer.status, headers, b"".join(parts))
+
+
+def _open_socket(address: tuple[Any, ...]) -> socket.socket:
+    family, kind, protocol, *_ = address
+    opened = socket.socket(family, kind, protocol)
+    notice_silence(opened)
+    return opened

@@ -45,7 +45,7 @@ class Connection(http.client.HTTPConnection):
         opened = _open(self.host, self.port, self)
         try:
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            _notice_silence(opened)
+            notice_silence(opened)
             if self._tls is not None:
                 opened.settimeout(self.remaining())
                 opened = self._tls.wrap_socket(opened, server_hostname=self.host)
@@ -227,7 +227,7 @@ def _addresses(host: str, port: int, timeout: float) -> list[Any]:
     return addresses
 
 
-def _notice_silence(opened: socket.socket) -> None:
+def notice_silence(opened: socket.socket) -> None:
     """Has the system notice within seconds that nobody is at the other end any more, though no one said so."""
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if sys.platform == "linux":

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from .conversation import AskReady, Infer, ReadConfig
+from .conversation import AskReady, Exchange, Infer, ReadConfig
 from .errors import ProtocolError
 from .failures import refused
 from .payload import TEXT
@@ -55,8 +55,32 @@ class Response:
     body: bytes
 
 
-def infer_request(step: Infer, path: str) -> Request:
-    """The request of an inference: JSON, and the texts behind it."""
+def requests_of(step: Exchange, path: str) -> list[Request]:
+    """What is asked for a step, one after the other. The outcome is the last one's, or the first that is no."""
+    model = f"{path}/v2/models/{quote(step.model)}"
+    if isinstance(step, Infer):
+        return [_infer_request(step, f"{model}/infer")]
+    if isinstance(step, ReadConfig):
+        return [Request("GET", f"{model}/config")]
+    return [Request("GET", f"{path}/v2/health/ready"), Request("GET", f"{model}/ready")]
+
+
+def outcome_of(step: Exchange, response: Response, where: str) -> Any:
+    """What an answer to one of the step's requests means.
+
+    Raises:
+        TaggerError: It is an error, or not one of the protocol.
+    """
+    if isinstance(step, AskReady) and response.status in (400, 503):
+        return False
+    _check_status(response, where)
+    if isinstance(step, Infer):
+        return _read_arrays(response, step, where)
+    return True if isinstance(step, AskReady) else _json_object(response, response.body, where)
+
+
+def _infer_request(step: Infer, path: str) -> Request:
+    """JSON, and the texts behind it."""
     texts = pack_texts(step.texts)
     outputs: list[dict[str, Any]] = [{"name": name, "parameters": {"binary_data": True}} for name in step.outputs]
     if step.classes:
@@ -70,26 +94,11 @@ def infer_request(step: Infer, path: str) -> Request:
     }
     head = json.dumps(header, separators=(",", ":")).encode()
     headers = {"Content-Type": "application/octet-stream", HEADER_LENGTH: str(len(head))}
-    return Request("POST", f"{path}/v2/models/{quote(step.model)}/infer", headers, head + texts)
+    return Request("POST", path, headers, head + texts)
 
 
-def config_request(step: ReadConfig, path: str) -> Request:
-    """The request for a model's configuration."""
-    return Request("GET", f"{path}/v2/models/{quote(step.model)}/config")
-
-
-def ready_requests(step: AskReady, path: str) -> tuple[Request, Request]:
-    """The requests whether the server is ready, and whether its model is."""
-    return Request("GET", f"{path}/v2/health/ready"), Request("GET", f"{path}/v2/models/{quote(step.model)}/ready")
-
-
-def read_arrays(response: Response, step: Infer, where: str) -> Arrays:
-    """The outputs of an inference by name.
-
-    Raises:
-        TaggerError: The answer is an error, or not one of the protocol.
-    """
-    checked(response, where)
+def _read_arrays(response: Response, step: Infer, where: str) -> Arrays:
+    """The outputs of an inference by name."""
     head_bytes = len(response.body)
     if (told := response.headers.get(HEADER_LENGTH.lower())) is not None:
         head_bytes = int(told) if told.isdecimal() and len(told) < 12 else -1
@@ -112,34 +121,8 @@ def read_arrays(response: Response, step: Infer, where: str) -> Arrays:
     return arrays
 
 
-def read_config(response: Response, where: str) -> Mapping[str, Any]:
-    """A model's configuration.
-
-    Raises:
-        TaggerError: The answer is an error, or not one of the protocol.
-    """
-    checked(response, where)
-    return _json_object(response, response.body, where)
-
-
-def read_ready(response: Response, where: str) -> bool:
-    """Whether what was asked for is ready; an answer that says no is no error.
-
-    Raises:
-        TaggerError: The answer is another error, or not one of the protocol.
-    """
-    if response.status in (200, 400, 503):
-        return response.status == 200
-    checked(response, where)
-    return False
-
-
-def checked(response: Response, where: str) -> None:
-    """Lets an answer of status 200 pass.
-
-    Raises:
-        TaggerError: It is another; the kind follows from the status.
-    """
+def _check_status(response: Response, where: str) -> None:
+    """Raises for an answer of another status than 200."""
     status = response.status
     if status == 200:
         return

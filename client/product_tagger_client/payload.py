@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .display import DisplayNames, read_display_names
-from .errors import InvalidTextError, ProtocolError, TaggerError
+from .errors import InvalidTextError, NoTextError, ProtocolError, TaggerError
 from .results import Tag, TaggedProduct
 
 TEXT = "TEXT"
@@ -40,16 +40,15 @@ class ModelFacts:
     display_names: DisplayNames = field(default_factory=dict)
 
 
-def encode(text: str, index: int) -> bytes | InvalidTextError:
+def encode(text: Any, index: int) -> bytes | InvalidTextError:
     """The text in UTF-8, or why it has none. What else is wrong with a text is for the server to say.
 
     Of a longer text one character more than the server reads is sent: the server sees from it that the text was cut.
-
-    Raises:
-        TypeError: The text isn't a str.
     """
     if not isinstance(text, str):
-        raise TypeError(f"text {index} is a {type(text).__name__}; texts are given as str")
+        if text is None or text != text:
+            return NoTextError(f"text {index} is missing ({text})", index=index)
+        return NoTextError(f"text {index} is a {type(text).__name__}; texts are given as str", index=index)
     try:
         return text[: MAX_CHARACTERS + 1].encode("utf-8")
     except UnicodeEncodeError as error:
@@ -66,12 +65,6 @@ def listed(texts: Iterable[str]) -> list[str]:
     if isinstance(texts, (str, bytes)):
         raise TypeError("several texts are expected, as a list for instance; for one text there is `tag`")
     return list(texts)
-
-
-def split(count: int, size: int) -> Iterator[tuple[int, int]]:
-    """The bounds [start, stop) of batches of at most `size` out of `count`."""
-    for start in range(0, count, size):
-        yield start, min(start + size, count)
 
 
 def read_facts(config: Mapping[str, Any], model: str, outputs: Sequence[str]) -> ModelFacts:

@@ -123,3 +123,41 @@ def tag_well(visit: Visit) -> None:
     while visit.read_request() is not None:
         body, length = category_answer()
         visit.answer(body, "200 OK", length)
+
+
+class Relay:
+    """Passes bytes on between a client and a server, until it is silenced."""
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+        self.port = 0
+        self._speaking: list[threading.Event] = []
+
+    def silence(self) -> None:
+        """Says nothing more on all connections of now, and leaves them open; as a router that has forgotten them."""
+        for speaking in self._speaking:
+            speaking.clear()
+
+    def serve(self, visit: Visit) -> None:
+        speaking = threading.Event()
+        speaking.set()
+        self._speaking.append(speaking)
+        with socket.create_connection(("127.0.0.1", self.target)) as server:
+
+            def pass_on(source: socket.socket, sink: socket.socket) -> None:
+                with suppress(OSError):
+                    while data := source.recv(65536):
+                        if speaking.is_set():
+                            sink.sendall(data)
+
+            threading.Thread(target=pass_on, args=(server, visit.socket), daemon=True).start()
+            pass_on(visit.socket, server)
+
+
+@contextmanager
+def silent_relay(target: int) -> Iterator[Relay]:
+    """A relay to a port of this machine."""
+    relay = Relay(target)
+    with misbehaving(relay.serve) as server:
+        relay.port = server.port
+        yield relay

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from product_tagger_client import ProductTagger, ServerUnavailableError, TaggerTimeoutError
+from product_tagger_client import AsyncProductTagger, ProductTagger, ServerUnavailableError, TaggerTimeoutError
 from tests.client.asking import ask
-from tests.client.misbehaving import Visit, category_answer, misbehaving, tag_well
+from tests.client.misbehaving import Visit, category_answer, misbehaving, silent_relay, tag_well
 
 if TYPE_CHECKING:
     from tests.client.conftest import Triton
 
+CONFIG = json.dumps({
+    "max_batch_size": 8,
+    "input": [{"name": "TEXT"}],
+    "output": [{"name": name} for name in ("CATEGORY", "CATEGORY_SCORE", "TAGS", "TAG_SCORES", "TRUNCATED")],
+}).encode()  # fmt: skip
 BOTH = pytest.mark.parametrize("asynchronous", [False, True], ids=["blocking", "async"])
 
 
@@ -63,7 +71,7 @@ expected = [tagger.tag(text) for text in texts]
 if in_flight:
     thread = threading.Thread(target=tagger.tag, args=("!slow",))
     thread.start()
-    while not (started := sys._current_frames().get(thread.ident)) or "_call" not in names(started):
+    while not (started := sys._current_frames().get(thread.ident)) or "_ask" not in names(started):
         pass
 child = os.fork()
 if in_flight and child:
@@ -168,3 +176,41 @@ def test_an_answer_that_is_cut_off_is_no_answer(asynchronous: bool) -> None:
 
     with misbehaving(cut) as server, pytest.raises(ServerUnavailableError, match=server.url):
         ask(asynchronous, server.url, "tag", "cotton dress", retries=0)
+
+
+@BOTH
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_after_a_timeout_a_connection_that_has_gone_silent_is_not_used_again(
+    asynchronous: bool, protocol: str, triton: Triton
+) -> None:
+    port = triton.grpc_port if protocol == "grpc" else triton.http_port
+
+    async def run(tag: Callable[[str], Any]) -> str:
+        async def answer(text: str) -> Any:
+            result = tag(text)
+            return await result if asynchronous else result
+
+        first = await answer("cotton dress")
+        relay.silence()
+        with pytest.raises(TaggerTimeoutError):
+            await answer("cotton dress")
+        assert await answer("cotton dress") == first
+        return "done"
+
+    with silent_relay(port) as relay:
+        url = f"{protocol}://127.0.0.1:{relay.port}"
+        tagger = (AsyncProductTagger if asynchronous else ProductTagger)(url, timeout=1.0, retries=0)
+        assert asyncio.run(run(tagger.tag)) == "done"
+
+
+def test_a_time_out_bounds_names_and_answer_together() -> None:
+    def answer_the_configuration_only(visit: Visit) -> None:
+        visit.read_request()
+        visit.ended.wait(0.3)
+        visit.answer(CONFIG)
+        visit.read_request()
+        visit.ended.wait()
+
+    with misbehaving(answer_the_configuration_only) as server, pytest.raises(TaggerTimeoutError) as raised:
+        ask(False, server.url, "tag", "cotton dress", timeout=0.5, lang="zh")
+    assert float(str(raised.value).split("within ")[1].split()[0]) < 0.25

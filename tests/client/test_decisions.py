@@ -12,16 +12,20 @@ import pytest
 from product_tagger_client import (
     InvalidTextError,
     InvalidUrlError,
+    ModelNotFoundError,
     ProductTagger,
     ProtocolError,
+    RateLimitedError,
     RetryPolicy,
     ServerUnavailableError,
+    TaggerError,
 )
-from product_tagger_client.conversation import Infer, Manners, Wait, tag_batch
+from product_tagger_client.conversation import SCORER, TAGGER, Infer, Manners, Wait, answer_batch, learn_facts
 from product_tagger_client.endpoint import parse_url
 from product_tagger_client.errors import ServerError, TaggerTimeoutError
 from product_tagger_client.failures import refused
 from product_tagger_client.payload import read_facts, read_labels, read_products
+from product_tagger_client.talk import batched_by_length
 
 CONFIG: dict[str, Any] = {
     "max_batch_size": "64",
@@ -65,7 +69,7 @@ def test_an_address_that_cannot_be_used_is_named_with_an_example(url: str) -> No
 
 
 @pytest.mark.parametrize(
-    "settings", [{"timeout": 0}, {"timeout": float("nan")}, {"max_batch_size": 0}, {"retries": -1}]
+    "settings", [{"timeout": 0}, {"timeout": float("nan")}, {"max_batch_size": 0}, {"retries": -1}, {"concurrency": 0}]
 )
 def test_a_setting_out_of_range_is_refused_by_name(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(settings))):
@@ -86,13 +90,99 @@ def test_what_another_try_cannot_mend_is_not_tried_again(error: Exception) -> No
 def test_no_retry_begins_after_the_callers_time() -> None:
     policy = RetryPolicy(first_delay=1.0)
     assert policy.wait_before_retry(ServerUnavailableError("away"), 1, remaining=0.4, chance=0.0) is None
-    assert policy.wait_before_retry(ServerUnavailableError("away"), 1, remaining=0.6, chance=0.0) == 0.5
+    assert policy.wait_before_retry(ServerUnavailableError("away"), 1, remaining=0.6, chance=0.0) == 0.3
+    assert policy.wait_before_retry(ServerUnavailableError("away"), 1, remaining=9.0, chance=0.0) == 0.5
+
+
+def test_a_wait_that_the_server_asks_for_is_kept_and_spread() -> None:
+    policy, busy = RetryPolicy(first_delay=1.0), RateLimitedError("too often", retry_after=7.0)
+    assert policy.wait_before_retry(busy, 1, remaining=30.0, chance=0.0) == 7.5
+    assert policy.wait_before_retry(busy, 1, remaining=7.4, chance=0.0) is None
+
+
+def converse(conversation: Any, answers: Any, clock: list[float]) -> tuple[list[float], Any]:
+    """Holds a conversation whose exchanges take no time; gives the waits and how it ended."""
+    waits: list[float] = []
+    outcome = None
+    try:
+        while True:
+            step = conversation.send(outcome)
+            if isinstance(step, Wait):
+                waits.append(step.seconds)
+                clock[0] += step.seconds
+                outcome = None
+            else:
+                outcome = answers(step)
+    except StopIteration as end:
+        return waits, end.value
+    except TaggerError as error:
+        return waits, error
+
+
+def test_retries_go_on_until_the_time_is_nearly_over() -> None:
+    clock = [0.0]
+    manners = Manners(timeout=30.0, clock=lambda: clock[0], chance=lambda: 0.5)
+    waits, ended = converse(learn_facts(SCORER, manners), lambda step: ServerUnavailableError("away"), clock)
+    assert isinstance(ended, ServerUnavailableError)
+    assert 29.5 < clock[0] < 30.0 and 10 < len(waits) < 25 and max(waits) < 5.0
+
+
+def test_a_number_of_retries_is_kept() -> None:
+    clock = [0.0]
+    manners = Manners(policy=RetryPolicy(3), clock=lambda: clock[0])
+    waits, _ = converse(learn_facts(SCORER, manners), lambda step: ServerUnavailableError("away"), clock)
+    assert len(waits) == 3
+
+
+def test_a_model_that_answered_before_and_is_not_found_is_being_replaced() -> None:
+    clock = [0.0]
+    manners = Manners(clock=lambda: clock[0])
+    gone = lambda step: ModelNotFoundError("not found")  # noqa: E731
+    assert converse(learn_facts(SCORER, manners), gone, clock)[0] == []
+    assert converse(learn_facts(SCORER, manners), lambda step: CONFIG, clock)[0] == []
+    answers = iter([ModelNotFoundError("not found"), ModelNotFoundError("not found"), CONFIG])
+    waits, facts = converse(learn_facts(SCORER, manners), lambda step: next(answers), clock)
+    assert len(waits) == 2 and facts.score_count == 71
+
+
+def test_a_model_without_a_loaded_version_is_retried_from_the_first_time() -> None:
+    told = "Request for unknown model: 'product_tagger' has no available versions"
+    assert isinstance(refused("NOT_FOUND", told, "x"), ServerUnavailableError)
+    assert isinstance(refused("404", "'nothing' is not found", "x"), ModelNotFoundError)
+
+
+@pytest.mark.parametrize(("spent", "kind"), [(4.0, ServerUnavailableError), (0.0, TaggerTimeoutError)])
+def test_a_last_try_that_had_little_time_is_not_what_is_told(spent: float, kind: type[TaggerError]) -> None:
+    clock = [0.0]
+
+    def answer(step: Any) -> TaggerError:
+        if clock[0] == 0:
+            clock[0] += spent
+            return ServerUnavailableError("the queue is full")
+        return TaggerTimeoutError("late")
+
+    _, ended = converse(learn_facts(SCORER, Manners(timeout=5.0, clock=lambda: clock[0])), answer, clock)
+    assert type(ended) is kind
+
+
+def test_texts_of_like_length_are_sent_together_and_each_once() -> None:
+    texts = ["x" * (number * 37 % 101) for number in range(300)]
+    batches = list(batched_by_length(texts, 64, 8))
+    assert sorted(place for batch in batches for place in batch) == list(range(300))
+    lengths = [len(texts[place]) for batch in batches for place in batch]
+    assert lengths == sorted(lengths, reverse=True)
+    assert max(map(len, batches)) <= 64
+
+
+@pytest.mark.parametrize(("count", "requests"), [(1, 1), (8, 1), (20, 3), (64, 8), (300, 8), (1000, 16)])
+def test_a_few_texts_make_enough_requests_for_several_processes(count: int, requests: int) -> None:
+    assert len(list(batched_by_length(["text"] * count, 64, 8))) == requests
 
 
 def test_each_try_is_given_only_the_time_that_is_left() -> None:
     now = 100.0
     manners = Manners(timeout=10.0, policy=RetryPolicy(3, 2.0, 2.0), clock=lambda: now, chance=lambda: 0.5)
-    conversation = tag_batch(["text"], 0, manners)
+    conversation = answer_batch(TAGGER, ["text"], [0], manners)
     step = next(conversation)
     assert isinstance(step, Infer) and step.timeout == 10.0
     now += 1.0
@@ -107,7 +197,7 @@ def test_each_try_is_given_only_the_time_that_is_left() -> None:
 
 def test_a_refused_batch_of_eight_with_one_bad_text_takes_seven_requests() -> None:
     texts = ["a", "b", "c", "d", "e", "bad", "g", "h"]
-    conversation = tag_batch(texts, 40, Manners())
+    conversation = answer_batch(TAGGER, texts, range(40, 48), Manners())
     outcome, requests = None, 0
     while True:
         try:

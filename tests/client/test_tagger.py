@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import catalog.cleaning
 from product_tagger_client import (
     InvalidTextError,
     ModelNotFoundError,
+    NoTextError,
     ProductTagger,
     RetryPolicy,
     ServerError,
@@ -21,6 +23,7 @@ from product_tagger_client import (
     TaggerError,
     TaggerTimeoutError,
 )
+from product_tagger_client.conversation import TAGGER
 from product_tagger_client.payload import MAX_CHARACTERS
 from tests.client.asking import ask
 
@@ -109,10 +112,32 @@ def test_bad_texts_of_a_batch_fail_alone(asker: Asker) -> None:
     assert all(isinstance(result, TaggedProduct) for place, result in enumerate(results) if place not in bad)
 
 
+def test_what_is_no_text_fails_at_its_place(asker: Asker) -> None:
+    texts = ["good", float("nan"), None, 7, "also good", b"bytes"]
+    results = asker.ask("tag_many", texts, call={"errors": "return"})
+    assert [isinstance(result, NoTextError) for result in results] == [False, True, True, True, False, True]
+    assert [str(result) for result in results[1:4]] == [
+        "text 1 is missing (nan)",
+        "text 2 is missing (None)",
+        "text 3 is a int; texts are given as str",
+    ]
+    assert [result.index for result in results[1:4]] == [1, 2, 3]
+    assert asker.ask("tag_many", [None], call={"errors": "return"})[0].index == 0
+
+
 def test_the_first_bad_text_is_raised_with_its_place(asker: Asker) -> None:
     with pytest.raises(InvalidTextError) as raised:
         asker.ask("tag_many", [*"abcdefghij", "!invalid k", "l"])
     assert (raised.value.index, raised.value.text) == (10, "!invalid k")
+
+
+def test_a_server_that_stays_away_fails_all_texts_in_the_time_of_one_request(asker: Asker) -> None:
+    results = asker.ask(
+        "tag_many", ["text"] * 200, call={"errors": "return"}, url=NOBODY[asker.protocol], max_batch_size=1,
+        timeout=0.3, concurrency=2,
+    )  # fmt: skip
+    assert len(results) == 200 and all(isinstance(result, ServerUnavailableError) for result in results)
+    assert len({id(result) for result in results}) <= 2
 
 
 def test_a_batch_larger_than_the_server_takes_is_answered_in_halves(asker: Asker) -> None:
@@ -195,7 +220,7 @@ def test_a_proxy_in_the_environment_is_not_asked_for_this_machine(
 
 
 def test_an_unknown_model_has_an_error_of_its_own(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("product_tagger_client.conversation.TAGGER_MODEL", "nobody_knows_it")
+    monkeypatch.setattr("product_tagger_client.talk.TAGGER", replace(TAGGER, name="nobody_knows_it"))
     with pytest.raises(ModelNotFoundError, match="nobody_knows_it"):
         asker.ask("tag", "text")
 
