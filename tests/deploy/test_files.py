@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.container import STOP_GRACE_S
 from deploy.contents import BINDINGS
 from deploy.image import CONTENTS, NAME
 from serving.preflight.engine import MIN_DRIVERS
@@ -21,6 +22,7 @@ from settings import ServingSettings
 
 SOURCES = Path(__file__).parents[2]
 DOCKERFILE = (SOURCES / "deploy" / "Dockerfile").read_text()
+UNIT = SOURCES / "deploy" / "product-tagger.service"
 COMPOSE = SOURCES / "deploy" / "compose.yaml"
 CONSTRAINTS = (SOURCES / "constraints.txt").read_text()
 PYPROJECT = (SOURCES / "pyproject.toml").read_text()
@@ -130,3 +132,34 @@ def test_the_image_gets_every_package_and_nothing_that_was_made() -> None:
     packages = {path.parent.name for path in SOURCES.glob("*/__init__.py")} - {"tests"}
     assert packages | {"client", "model_repository"} == {name for name in CONTENTS if (SOURCES / name).is_dir()}
     assert "build" not in allowed and ".venv" not in allowed
+
+
+def unit() -> dict[str, list[str]]:
+    """The settings of the systemd unit; a name may stand there several times."""
+    found: dict[str, list[str]] = {}
+    for line in UNIT.read_text().splitlines():
+        name, equals, value = line.partition("=")
+        if equals and not line.startswith("#"):
+            found.setdefault(name, []).append(value)
+    return found
+
+
+def test_the_service_runs_the_same_command_as_the_container() -> None:
+    (command,) = unit()["ExecStart"]
+    assert command.partition("/bin/")[2] == "python -m serving run"
+    assert "python -m serving run" in " ".join(services()["cpu"]["command"])
+    assert 'CMD ["python", "-m", "serving", "run"' in DOCKERFILE
+
+
+def test_the_service_has_the_time_that_an_orderly_end_takes() -> None:
+    (seconds,) = unit()["TimeoutStopSec"]
+    assert int(seconds) >= ServingSettings().stop_timeout_s + STOP_GRACE_S
+    assert unit()["KillMode"] == ["mixed"], "only the supervising process is told to stop"
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
+def test_systemd_finds_no_mistake_in_the_unit(tmp_path: Path) -> None:
+    copy = tmp_path / UNIT.name
+    copy.write_text(UNIT.read_text().replace("/srv/product-tagger/.venv/bin/python", sys.executable))
+    done = subprocess.run(["systemd-analyze", "verify", str(copy)], capture_output=True, text=True)
+    assert UNIT.name not in done.stderr, done.stderr
