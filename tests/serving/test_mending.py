@@ -38,7 +38,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 @pytest.fixture(scope="module")
 def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """With a gateway, where requests wait briefly, so that a Triton hangs that has answered nobody for as long."""
-    place = make_place(tmp_path_factory.mktemp("impatient") / "build", gateway=True, request_timeout_ms=2000)
+    build = tmp_path_factory.mktemp("impatient") / "build"
+    place = make_place(build, gateway=True, address="localhost", request_timeout_ms=2000)
     build_release(place.releases, NEW)
     with running(place):
         yield place
