@@ -1,9 +1,8 @@
-"""The door's HTTP interface: /tag, /tag/batch, /labels, health, OpenAPI."""
+"""The door's HTTP interface: /tag, /tag/batch, /labels, health, OpenAPI, and /v2 (`open_inference`)."""
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import logging
 import math
@@ -12,7 +11,6 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -21,7 +19,10 @@ from starlette.types import Receive, Scope, Send
 from gateway.answers import Labels
 from gateway.engine import Engine
 from gateway.errors import BadText, CallerLeft, Problem
+from gateway.inference import Inference
 from gateway.joining import Joiner
+from gateway.open_inference import PREFIX, OpenInference
+from gateway.receiving import JSON, ask_joined, read_body, require_local
 from gateway.schema import Batch, parse
 from product_tagger_client.display import read_display_names
 
@@ -53,6 +54,7 @@ class Door:
         self._max_texts = max_texts
         self._max_body = max_body
         self._timeout_s = timeout_s
+        self._open_inference = OpenInference(engine, Inference(engine, max_texts, timeout_s), joiner, max_body)
         self._labels: list[str] = []
         self._labels_read_s = -math.inf
         self._names: dict[str, dict[str, str]] = {}
@@ -62,6 +64,7 @@ class Door:
             "/labels": ("GET", self._list_labels),
             "/health/live": ("GET", self._live),
             "/health/ready": ("GET", self._ready),
+            "/v2/health/ready": ("GET", self._ready),
             "/openapi.json": ("GET", self._openapi),
         }
 
@@ -85,8 +88,11 @@ class Door:
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
-        _require_local(request)
-        route = self._routes.get(request.url.path)
+        require_local(request)
+        path = request.url.path
+        if path.startswith(PREFIX) and path != "/v2/health/ready":
+            return await self._open_inference.respond(request)
+        route = self._routes.get(path)
         if route is None:
             raise Problem(404, f"There is no {request.url.path!r}; there are {', '.join(self._routes)}.")
         method, handler = route
@@ -95,13 +101,13 @@ class Door:
         return await handler(request)
 
     async def _tag(self, request: Request) -> Response:
-        (answer,) = await self._answers(request, parse(await self._body(request), batch=False))
+        (answer,) = await self._answers(request, parse(await read_body(request, self._max_body, (JSON,)), batch=False))
         if isinstance(answer, BadText):
             raise Problem(422, str(answer))
         return JSONResponse(answer)
 
     async def _tag_batch(self, request: Request) -> Response:
-        batch = parse(await self._body(request), batch=True)
+        batch = parse(await read_body(request, self._max_body, (JSON,)), batch=True)
         if len(batch.products) > self._max_texts:
             raise Problem(413, f"The batch has {len(batch.products)} products; {self._max_texts} are taken at a time.")
         answers = await self._answers(request, batch)
@@ -117,35 +123,13 @@ class Door:
                 answers.append(None)
             except BadText as error:
                 answers.append(error)
-        rows = iter(await self._ask(request, texts))
+        rows = iter(await ask_joined(request, self._joiner, texts, self._timeout_s))
         await self._read_labels(any(product.lang for product in batch.products))
         for place, product in enumerate(batch.products):
             if answers[place] is None:
                 row = next(rows)
                 answers[place] = row if isinstance(row, BadText) else self._shown(row, product.lang)
         return answers
-
-    async def _ask(self, request: Request, texts: list[bytes]) -> list[Labels | BadText]:
-        """The answers; a caller who leaves meanwhile is not computed for."""
-        if self._joiner.idle:  # it passes at once
-            return await self._joiner.ask(texts, self._timeout_s)
-        me = asyncio.current_task()
-        assert me is not None
-        leaving = asyncio.ensure_future(request.receive())
-
-        def leave(_: asyncio.Future[Any]) -> None:
-            me.cancel()
-
-        leaving.add_done_callback(leave)
-        try:
-            return await self._joiner.ask(texts, self._timeout_s)
-        except asyncio.CancelledError:
-            if leaving.done():
-                raise CallerLeft from None
-            raise
-        finally:
-            leaving.remove_done_callback(leave)
-            leaving.cancel()
 
     def _shown(self, row: Labels, lang: str | None) -> dict[str, Any]:
         names = self._names.get(re.split("[-_]", lang.strip(), maxsplit=1)[0].lower(), {}) if lang else {}
@@ -206,54 +190,12 @@ class Door:
         info = {"title": "Product tagger", "version": "1"}
         return JSONResponse({"openapi": "3.1.0", "info": info, "paths": paths, "components": {"schemas": components}})
 
-    async def _body(self, request: Request) -> bytes:
-        """The body, JSON that is not compressed; more of it than the bound is never read.
-
-        Raises:
-            Problem: 413, 415.
-            CallerLeft: The connection ended before.
-        """
-        headers = request.headers
-        if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            raise Problem(415, "Send JSON, with the header `Content-Type: application/json`.")
-        if headers.get("content-encoding", "identity").lower() != "identity":
-            raise Problem(415, "Send the body as it is, without a Content-Encoding.")
-        length = headers.get("content-length", "0")
-        body = bytearray()
-        while int(length) <= self._max_body and len(body) <= self._max_body:
-            message = await request.receive()
-            if message["type"] == "http.disconnect":
-                raise CallerLeft
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                return bytes(body)
-        raise Problem(413, f"The body is larger than {self._max_body:,} bytes. Send fewer products at a time.")
-
 
 _BODIES: dict[str, dict[str, str] | None] = {"/tag": None, "/tag/batch": {"$ref": "#/components/schemas/Batch"}}
 
 
 def _json_body(schema: dict[str, str]) -> dict[str, Any]:
     return {"required": True, "content": {"application/json": {"schema": schema}}}
-
-
-def _require_local(request: Request) -> None:
-    """Refuses other machines, and web pages in a browser of this one: by their origin or by a name of their own."""
-    if request.client is None or not ipaddress.ip_address(request.client.host).is_loopback:
-        raise Problem(403, "Only callers on the gateway's own machine are served.")
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    origin = request.headers.get("origin")
-    if not _is_loopback_name(host) or (origin and not _is_loopback_name(urlsplit(origin).hostname or "")):
-        raise Problem(403, "Web pages of other sites are not served; call the gateway as 127.0.0.1 or localhost.")
-    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-        raise Problem(403, "Web pages of other sites are not served.")
-
-
-def _is_loopback_name(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _problem(problem: Problem) -> Response:

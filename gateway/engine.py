@@ -65,7 +65,7 @@ class Engine(ABC):
         reply = await self._ask_texts(texts)
         if reply.status == 200:
             return list(_labels(reply, len(texts)))
-        message = _message(reply)
+        message = reason_of(reply)
         found = _BAD_ROW.search(message)
         if reply.status == 400 and found and int(found.group(1)) < len(texts):
             row = int(found.group(1))
@@ -82,7 +82,7 @@ class Engine(ABC):
         """The model's configuration."""
         reply = await self.ask("GET", f"/v2/models/{MODEL}/config")
         if reply.status != 200:
-            raise Problem(503, f"The engine does not tell its labels: {_message(reply)}", 1.0)
+            raise Problem(503, f"The engine does not tell its labels: {reason_of(reply)}", 1.0)
         found: dict[str, Any] = json.loads(reply.body)
         return found
 
@@ -94,7 +94,7 @@ class Engine(ABC):
         }
         reply = await self.ask("POST", "/v2/models/product_scores/infer", json.dumps(body).encode())
         if reply.status != 200:
-            raise Problem(503, f"The engine does not tell its labels: {_message(reply)}", 1.0)
+            raise Problem(503, f"The engine does not tell its labels: {reason_of(reply)}", 1.0)
         told = json.loads(reply.body)["outputs"][0]["data"]
         numbered = sorted((int(one.split(":", 2)[1]), one.split(":", 2)[2]) for one in told)
         return [label for _, label in numbered]
@@ -213,7 +213,8 @@ def _labels(reply: Reply, count: int) -> list[Labels]:
     return read_rows(outputs, count)
 
 
-def _message(reply: Reply) -> str:
+def reason_of(reply: Reply) -> str:
+    """What an answer with an error says."""
     try:
         return str(json.loads(reply.body)["error"])
     except (ValueError, KeyError, TypeError):

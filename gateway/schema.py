@@ -53,16 +53,25 @@ class Batch(BaseModel):
     products: Annotated[list[Product], Field(min_length=1)]
 
 
+def check_values(body: bytes) -> None:
+    """Refuses JSON of more values than a request may have, before it is parsed.
+
+    Raises:
+        Problem: 413.
+    """
+    if len(body) > 4 * MAX_VALUES:
+        frame = _STRING.sub(b"", body)
+        if sum(map(frame.count, (b"[", b"{", b","))) > MAX_VALUES:
+            raise Problem(413, f"The JSON holds more than {MAX_VALUES:,} values. Send fewer at a time.")
+
+
 def parse(body: bytes, *, batch: bool) -> Batch:
     """The products of a request; the parser's depth is bounded, and so is what it can be made to keep.
 
     Raises:
         Problem: 400 for what is no JSON, 422 for JSON of another form.
     """
-    if len(body) > 4 * MAX_VALUES:
-        frame = _STRING.sub(b"", body)
-        if sum(map(frame.count, (b"[", b"{", b","))) > MAX_VALUES:
-            raise Problem(413, f"The JSON holds more than {MAX_VALUES:,} values. Send fewer at a time.")
+    check_values(body)
     try:
         return Batch.model_validate_json(body) if batch else Batch(products=[Product.model_validate_json(body)])
     except ValidationError as error:
