@@ -44,6 +44,10 @@ class Door:
         max_texts: Texts a request.
         max_body: Bytes of a request's body.
         timeout_s: Within which an answer has to come.
+
+    Attributes:
+        inference: Answers requests of the Open Inference Protocol.
+        open_inference: Those over HTTP.
     """
 
     def __init__(
@@ -54,7 +58,8 @@ class Door:
         self._max_texts = max_texts
         self._max_body = max_body
         self._timeout_s = timeout_s
-        self._open_inference = OpenInference(engine, Inference(engine, max_texts, timeout_s), joiner, max_body)
+        self.inference = Inference(engine, max_texts, timeout_s)
+        self.open_inference = OpenInference(engine, self.inference, joiner, max_body)
         self._labels: list[str] = []
         self._labels_read_s = -math.inf
         self._names: dict[str, dict[str, str]] = {}
@@ -91,7 +96,7 @@ class Door:
         require_local(request)
         path = request.url.path
         if path.startswith(PREFIX) and path != "/v2/health/ready":
-            return await self._open_inference.respond(request)
+            return await self.open_inference.respond(request)
         route = self._routes.get(path)
         if route is None:
             raise Problem(404, f"There is no {request.url.path!r}; there are {', '.join(self._routes)}.")
@@ -164,14 +169,21 @@ class Door:
     async def _live(self, request: Request) -> Response:
         return JSONResponse({"live": True})
 
-    async def _ready(self, request: Request) -> Response:
-        """What a text says that is really tagged."""
+    async def probe(self) -> None:
+        """Has a text tagged.
+
+        Raises:
+            Problem: It was not.
+        """
         try:
             (row,) = await asyncio.wait_for(self._engine.infer([PROBE]), ROOM_FOR_PROBE_S)
         except asyncio.TimeoutError:
             raise Problem(503, f"A probe text was not answered within {ROOM_FOR_PROBE_S:g} s.", 5.0) from None
         if isinstance(row, BadText):
             raise Problem(503, f"A probe text was refused: {row}", 5.0)
+
+    async def _ready(self, request: Request) -> Response:
+        await self.probe()
         return JSONResponse({"ready": True})
 
     async def _openapi(self, request: Request) -> Response:

@@ -152,7 +152,7 @@ class HttpEngine(Engine):
                 reply = await self._exchange(head.encode() + body, fresh=attempt > 1)
             except (OSError, EOFError, ValueError):
                 continue
-            if reply.status == 500 and says_lost(_message(reply)):
+            if reply.status == 500 and says_lost(reason_of(reply)):
                 break
             return reply
         raise BackendLost

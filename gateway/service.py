@@ -16,6 +16,7 @@ from gateway.draining import Draining
 from gateway.engine import CurrentEngine, HttpEngine
 from gateway.errors import GatewayError
 from gateway.following import Follower
+from gateway.inference_grpc import GrpcDoor, start_grpc
 from gateway.joining import Joiner
 from gateway.protocol import BoundedProtocol
 from serving.repository import plan_processes, usable_cores
@@ -87,8 +88,11 @@ async def serve(settings: Settings, http: socket.socket | None = None) -> None:
             await asyncio.sleep(0.01)
         if not listening.done():
             follower.follow()
+            grpc_door = GrpcDoor(door.open_inference.tell, door.probe, door.inference, joiner)
+            grpc_server = await start_grpc(grpc_door, serving.address, serving.grpc_port, MAX_BODY)
             await stop.wait()
-            await app.stop(serving.stop_timeout_s - CLOSES_S)
+            patience_s = serving.stop_timeout_s - CLOSES_S
+            await asyncio.gather(app.stop(patience_s), grpc_server.stop(patience_s))
             server.should_exit = True
         await listening
     finally:
