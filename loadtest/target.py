@@ -30,7 +30,7 @@ class Target:
         grpc_port: Port for gRPC.
         started: Whether it was started for this run.
         release: What it serves, where that is known: another machine's or container's server doesn't tell.
-        process: Triton's process, where it is one of this machine's.
+        process: The supervising process, which has started all others, where it is one of this machine's.
     """
 
     host: str
@@ -133,5 +133,5 @@ def served(settings: Settings, host: str | None = None) -> Iterator[Target]:
 def _known(state: ServerState) -> dict[str, Any]:
     """What a server has left on disk of itself; the number of a process is another one outside its container."""
     here = state.host in ("", socket.gethostname())
-    process = state.server.pid if state.server is not None and here else None
+    process = state.supervisor.pid if here else None
     return {"release": state.release, "process": process}

@@ -17,7 +17,11 @@ from loadtest.memory import Sample, read_memory
 from serving.processes import end_process, kill_group, spawn_dependent
 
 SYSTEM_SHELL = "/bin/sh"
-GUARD = 'read _ || { kill -s CONT -- "-$1"; kill -s TERM "$1"; sleep 15; kill -s KILL -- "-$1"; } 2>/dev/null'
+GUARD = """read _ || {
+for group; do kill -s CONT -- "-$group"; kill -s TERM "$group"; done
+sleep 15
+for group; do kill -s KILL -- "-$group"; done
+} 2>/dev/null"""
 """Who does not heed the request to end, LitServe while it is being woken for instance, is killed in the end."""
 
 
@@ -78,14 +82,14 @@ class Stillness:
     came while they were stopped may have reached a thread that ignores it.
 
     Args:
-        group: The process group that all of them belong to; its leader ends the others.
+        groups: The process groups that they belong to; the leader of each ends the others.
     """
 
-    def __init__(self, group: int) -> None:
-        self._group = group
+    def __init__(self, *groups: int) -> None:
+        self._groups = groups
 
     def __enter__(self) -> Stillness:
-        command = [SYSTEM_SHELL, "-c", GUARD, SYSTEM_SHELL, str(self._group)]
+        command = [SYSTEM_SHELL, "-c", GUARD, SYSTEM_SHELL, *map(str, self._groups)]
         self._guard = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
         self._signal(signal.SIGSTOP)
         return self
@@ -105,5 +109,6 @@ class Stillness:
             self._signal(signal.SIGSTOP)
 
     def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):  # the one that is measured next tells that it has ended
-            os.killpg(self._group, number)
+        for group in self._groups:
+            with contextlib.suppress(ProcessLookupError):  # the one that is measured next tells that it has ended
+                os.killpg(group, number)

@@ -99,8 +99,8 @@ def contestants(settings: Settings, options: BenchOptions, inputs: Inputs) -> It
         plain = stack.enter_context(plain_triton(inputs.checkpoint, inputs.graph, folder))
         plain_stillness = stack.enter_context(Stillness(plain.process))
         state = stack.enter_context(temporary_server(settings))
-        assert state.server is not None
-        own = stack.enter_context(Stillness(state.server.pid))
+        # The supervising process first: it would take a stopped Triton for one that hangs.
+        own = stack.enter_context(Stillness(state.supervisor.pid, *(one.pid for one in state.processes)))
         root = state.supervisor.pid
         yield Contestants(
             grpc=Contestant("this server, gRPC", Job("grpc", texts, warm_up, seconds, state.grpc_port), root, own),
