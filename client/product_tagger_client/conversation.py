@@ -170,21 +170,21 @@ SCORER = ModelKind(SCORES_MODEL, SCORES_OUTPUTS, read_scores)
 
 
 def answer_batch(
-    kind: ModelKind[Answer], texts: Sequence[str], places: Sequence[int], manners: Manners, end: float | None = None
+    kind: ModelKind[Answer], texts: Sequence[str], first: int, manners: Manners, end: float | None = None
 ) -> Conversation[list[Answer | TaggerError]]:
     """Has one batch answered; a batch that is refused is halved until the refused texts are found.
 
     Args:
         kind: What is asked.
         texts: At most as many as the server takes at once.
-        places: Theirs among the caller's texts.
+        first: The place of the first of them among the caller's texts.
         manners: Time (for each request) and patience.
         end: When the time of all requests is over, where it is not each one's own.
 
     Returns:
         For each text its answer, or why there is none. A failure that is not a text's own stands at each of its texts.
     """
-    encoded = [encode(text, place) for place, text in zip(places, texts, strict=True)]
+    encoded = [encode(text, first + place) for place, text in enumerate(texts)]
     answers: list[Answer | TaggerError] = []
     pending = _sendable_runs(encoded)[::-1]
     while pending:
@@ -202,7 +202,7 @@ def answer_batch(
             if stop - start == 1:
                 # The server names the row of the request; alone in its request, that number would only mislead.
                 reason = str(error).removeprefix("row 0: ")
-                answers.append(type(error)(reason, texts[start], places[start]))
+                answers.append(type(error)(reason, texts[start], first + start))
             else:
                 middle = (start + stop) // 2
                 pending += [(middle, stop), (start, middle)]

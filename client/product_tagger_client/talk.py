@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -27,7 +27,7 @@ from .payload import ModelFacts, first_error, listed, stack_scores
 from .results import TaggedProduct
 
 _Answer = TypeVar("_Answer")
-_SMALLEST_BATCH = 8
+_SMALLEST_BATCH = 16
 _READY_SECONDS = 5.0
 
 
@@ -52,7 +52,7 @@ class Talk:
         """One text; names and answer within one request's time."""
         end = self.manners.end()
         names = yield from self._names(end)
-        answers = yield from answer_batch(TAGGER, [text], [0], self.manners, end)
+        answers = yield from answer_batch(TAGGER, [text], 0, self.manners, end)
         answer = with_names(answers, names)[0]
         if isinstance(answer, TaggerError):
             raise answer
@@ -126,20 +126,22 @@ class Talk:
 
         Without it, a failure that all texts would meet stands at each text that is not asked for any more.
         """
-        batches = list(batched_by_length(texts, size, self._concurrency))
+        batches = dealt(len(texts), size, self._concurrency)
 
         def enough(answers: Sequence[object]) -> bool:
             return (first_error(answers) if stop else self._hopeless(answers)) is not None
 
-        talks = [answer_batch(kind, [texts[place] for place in batch], batch, self.manners) for batch in batches]
+        talks = [answer_batch(kind, texts[batch.start : batch.stop], batch.start, self.manners) for batch in batches]
         results = yield Together(talks, self._concurrency, enough)
-        answers: dict[int, _Answer | TaggerError] = {}
+        answers: list[_Answer | TaggerError] = []
+        error: TaggerError | None = None
         for batch, result in zip(batches, results, strict=True):
-            answers.update(zip(batch, result or (), strict=result is not None))
-        if not stop and (error := self._hopeless(list(answers.values()))):
-            for place in range(len(texts)):
-                answers.setdefault(place, error)
-        return [answers[place] for place in range(len(texts)) if place in answers]
+            if result is not None:
+                answers += result
+                error = error or self._hopeless(result)
+            elif error is not None and not stop:
+                answers += [error] * len(batch)
+        return answers
 
     def _hopeless(self, answers: Sequence[object]) -> TaggerError | None:
         """A failure that the next request would meet too; such is a server that was away for the whole time."""
@@ -149,24 +151,15 @@ class Talk:
         return next((answer for answer in answers if isinstance(answer, lasting)), None)
 
 
-def batched_by_length(texts: Sequence[str], size: int, at_once: int) -> Iterator[list[int]]:
-    """Deals texts out to requests, the longest first: texts of like length cost least beside each other.
+def dealt(count: int, size: int, at_once: int) -> list[range]:
+    """The places of the texts of each request. Few texts make small ones, so that several processes have work.
 
-    Few texts make small requests too, so that several processes of a server have something to do.
+    They keep their order: a server that sorts the texts of a request by length gains nothing by sorting all of them.
 
     Args:
-        texts: In any order.
+        count: How many texts there are.
         size: Most in one request.
         at_once: How many requests are in flight at a time.
-
-    Yields:
-        Places of the texts of one request; each place once.
     """
-    size = min(size, max(_SMALLEST_BATCH, -(-len(texts) // at_once)))
-    order = sorted(range(len(texts)), key=lambda place: _length(texts[place]), reverse=True)
-    for start in range(0, len(order), size):
-        yield order[start : start + size]
-
-
-def _length(text: object) -> int:
-    return len(text) if isinstance(text, str) else 0
+    size = min(size, max(_SMALLEST_BATCH, -(-count // at_once)))
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]
