@@ -145,3 +145,14 @@ def test_a_caller_who_leaves_or_waits_too_short_a_time_costs_nobody_else_an_answ
         for one in left:
             one.cancel()
         assert all(one.result().raw_output_contents[0].endswith(b"electronics") for one in stayed)
+
+
+def test_a_compressed_message_is_bounded_by_what_is_in_it(address: str) -> None:
+    bomb = request(raw_input_contents=[bytes(64 << 20)])
+    with grpc.insecure_channel(address, options=[("grpc.max_send_message_length", -1)]) as channel:
+        stub = GRPCInferenceServiceStub(channel)
+        with pytest.raises(grpc.RpcError) as caught:
+            stub.ModelInfer(bomb, timeout=20, compression=grpc.Compression.Gzip)
+        assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        answer = stub.ModelInfer(request(), timeout=20, compression=grpc.Compression.Gzip)
+        assert answer.raw_output_contents[0].endswith(b"electronics")
