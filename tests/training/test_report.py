@@ -19,7 +19,7 @@ METRICS: dict[str, Any] = {
         "base": "english", "base_reason": "training.base names it.", "base_layers": 6, "base_pieces": 30522,
         "pooling": "mean", "max_length": 96, "steps": 100, "batch_size": 32, "epochs": 4.0,
         "seconds": 90.0, "device": "cpu", "precision": "bf16", "processes": 1, "threads": 2, "best_step": 75,
-        "plan": None,
+        "plan": None, "recipe": "The encoder is fine-tuned, and also left as it is.",
         "ngram_buckets": 32768,
         "calibration": {
             "category_factor": 0.4, "tag_factor": 0.5, "ngram_category_factor": 1.25, "ngram_tag_factor": 2.0,
@@ -178,3 +178,11 @@ def test_of_very_many_labels_the_report_lists_the_most_frequent_and_the_confusio
     assert "These are the 100 with the most test products, of 10,000; labels.csv has all." in text
     assert len(json.dumps(metrics)) < 60_000 and len(text) < 30_000
     assert len(label_rows(model, None)["tags"]) == 10_000
+
+
+def test_the_card_says_why_which_encoders_were_made_and_tells_no_steps_where_none_was_fine_tuned() -> None:
+    text = report_text(METRICS, TAXONOMY)
+    assert "- The encoder is fine-tuned, and also left as it is." in text and "100 steps of 32 products" in text
+    frozen = {**METRICS["training"], "steps": 0, "recipe": "The encoder is left as it is.", "best_step": None}
+    alone = report_text({**METRICS, "training": frozen}, TAXONOMY)
+    assert "- The encoder is left as it is." in alone and "steps of" not in alone
