@@ -87,9 +87,9 @@ async def serve(settings: Settings, http: socket.socket | None = None) -> None:
         while not server.started and not listening.done():
             await asyncio.sleep(0.01)
         if not listening.done():
-            follower.follow()
             grpc_door = GrpcDoor(door.open_inference.tell, door.probe, door.inference, joiner)
             grpc_server = await start_grpc(grpc_door, serving.address, serving.grpc_port, MAX_BODY)
+            follower.follow()  # which tells that the gateway listens
             await stop.wait()
             patience_s = serving.stop_timeout_s - CLOSES_S
             await asyncio.gather(app.stop(patience_s), grpc_server.stop(patience_s))

@@ -16,7 +16,7 @@ from tests.small_release import build_release
 
 OLD, NEW = "20260101T000000Z-cpu-aaaaaaaa", "20260202T000000Z-cpu-bbbbbbbb"
 TEXTS = ["summer dress", "phone", "chocolate", "a gift", "dress for a phone", "nothing that is known"]
-WAYS: list[Api] = ["peer"]
+WAYS: list[Api] = ["peer", "http", "grpc"]
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,6 @@ def test_no_request_fails_and_none_is_wrong_while_releases_are_switched_and_roll
     ports = {way: serving.grpc_port if way == "grpc" else serving.http_port for way in WAYS}
     expected = Expected(Where("127.0.0.1", ports), TEXTS)
 
-    outcome = asyncio.run(switch_under_load(server.settings, expected, (OLD, NEW), Plan(8, 1000, 1)))
+    outcome = asyncio.run(switch_under_load(server.settings, expected, (OLD, NEW), Plan(9, 1000, 1)))
     assert not outcome.failed and not outcome.wrong and outcome.answered >= 1000
     assert len(outcome.given) > len(TEXTS), "both releases have answered"
