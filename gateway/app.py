@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import math
 import re
-import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.answers import Labels
@@ -22,14 +20,16 @@ from gateway.errors import BadText, CallerLeft, Problem
 from gateway.inference import Inference
 from gateway.joining import Joiner
 from gateway.open_inference import PREFIX, OpenInference
-from gateway.receiving import JSON, ask_joined, read_body, require_local
+from gateway.openapi import describe
+from gateway.page import PAGE, POLICY
+from gateway.problems import problem_response
+from gateway.readiness import Readiness
+from gateway.receiving import JSON, ask_joined, read_body
+from gateway.records import record_of
 from gateway.schema import Batch, parse
 from product_tagger_client.display import read_display_names
 
 logger = logging.getLogger(__name__)
-_REQUEST_ID = re.compile(r"[\w.:-]{1,100}")
-PROBE = b"Women's cotton summer dress, size M"
-ROOM_FOR_PROBE_S = 5.0
 LABELS_KEPT_S = 10.0
 """Another release, with other labels, may be served behind the gateway at any time."""
 Handler = Callable[[Request], Awaitable[Response]]
@@ -58,6 +58,7 @@ class Door:
         self._max_texts = max_texts
         self._max_body = max_body
         self._timeout_s = timeout_s
+        self.readiness = Readiness(engine)
         self.inference = Inference(engine, max_texts, timeout_s)
         self.open_inference = OpenInference(engine, self.inference, joiner, max_body)
         self._labels: list[str] = []
@@ -69,8 +70,10 @@ class Door:
             "/labels": ("GET", self._list_labels),
             "/health/live": ("GET", self._live),
             "/health/ready": ("GET", self._ready),
+            "/v2/health/live": ("GET", self._live),
             "/v2/health/ready": ("GET", self._ready),
             "/openapi.json": ("GET", self._openapi),
+            "/docs": ("GET", self._page),
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,31 +81,29 @@ class Door:
         if scope["type"] != "http":
             return
         request = Request(scope, receive, send)
-        given = request.headers.get("x-request-id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         try:
             response = await self._respond(request)
         except CallerLeft:
             return
         except Problem as problem:
-            response = _problem(problem)
+            response = problem_response(problem)
         except Exception:
-            logger.exception("Request %s failed.", request_id)
-            response = _problem(Problem(500, f"The gateway failed; its log tells more of request {request_id}."))
-        response.headers["x-request-id"] = request_id
+            name = record_of(scope).id
+            logger.exception("Request %s failed.", name)
+            response = problem_response(Problem(500, f"The gateway failed; its log tells more of request {name}."))
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
-        require_local(request)
-        path = request.url.path
-        if path.startswith(PREFIX) and path != "/v2/health/ready":
+        path = request.scope["path"]
+        if path.startswith(PREFIX) and path not in self._routes:
             return await self.open_inference.respond(request)
         route = self._routes.get(path)
         if route is None:
-            raise Problem(404, f"There is no {request.url.path!r}; there are {', '.join(self._routes)}.")
+            raise Problem(404, f"There is no {path[:200]!r}; there are {', '.join(self._routes)}.")
+        record_of(request.scope).route = path
         method, handler = route
         if request.method != method:
-            raise Problem(405, f"{request.url.path} takes {method}.")
+            raise Problem(405, f"{path} takes {method}.", headers={"allow": method})
         return await handler(request)
 
     async def _tag(self, request: Request) -> Response:
@@ -128,6 +129,7 @@ class Door:
                 answers.append(None)
             except BadText as error:
                 answers.append(error)
+        record_of(request.scope).texts = len(texts)
         rows = iter(await ask_joined(request, self._joiner, texts, self._timeout_s))
         await self._read_labels(any(product.lang for product in batch.products))
         for place, product in enumerate(batch.products):
@@ -169,50 +171,12 @@ class Door:
     async def _live(self, request: Request) -> Response:
         return JSONResponse({"live": True})
 
-    async def probe(self) -> None:
-        """Has a text tagged.
-
-        Raises:
-            Problem: It was not.
-        """
-        try:
-            (row,) = await asyncio.wait_for(self._engine.infer([PROBE]), ROOM_FOR_PROBE_S)
-        except asyncio.TimeoutError:
-            raise Problem(503, f"A probe text was not answered within {ROOM_FOR_PROBE_S:g} s.", 5.0) from None
-        if isinstance(row, BadText):
-            raise Problem(503, f"A probe text was refused: {row}", 5.0)
-
     async def _ready(self, request: Request) -> Response:
-        await self.probe()
+        await self.readiness.require()
         return JSONResponse({"ready": True})
 
     async def _openapi(self, request: Request) -> Response:
-        product = {"$ref": "#/components/schemas/Product"}
-        schemas = Batch.model_json_schema(ref_template="#/components/schemas/{model}")
-        components = {**schemas.pop("$defs"), "Batch": schemas}
-        paths = {
-            path: {
-                method.lower(): {
-                    "responses": {"200": {"description": "The answer"}, "default": {"description": "RFC 9457"}},
-                    **({"requestBody": _json_body(_BODIES[path] or product)} if path in _BODIES else {}),
-                }
-            }
-            for path, (method, _) in self._routes.items()
-        }
-        info = {"title": "Product tagger", "version": "1"}
-        return JSONResponse({"openapi": "3.1.0", "info": info, "paths": paths, "components": {"schemas": components}})
+        return JSONResponse(describe({path: method for path, (method, _) in self._routes.items()}))
 
-
-_BODIES: dict[str, dict[str, str] | None] = {"/tag": None, "/tag/batch": {"$ref": "#/components/schemas/Batch"}}
-
-
-def _json_body(schema: dict[str, str]) -> dict[str, Any]:
-    return {"required": True, "content": {"application/json": {"schema": schema}}}
-
-
-def _problem(problem: Problem) -> Response:
-    headers = {} if problem.retry_after is None else {"retry-after": str(max(1, round(problem.retry_after)))}
-    if problem.status in (408, 413):
-        headers["connection"] = "close"
-    body = {"type": "about:blank", "title": problem.title, "status": problem.status, "detail": problem.detail}
-    return Response(json.dumps(body), problem.status, headers, "application/problem+json")
+    async def _page(self, request: Request) -> Response:
+        return HTMLResponse(PAGE, headers={"content-security-policy": POLICY})

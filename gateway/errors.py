@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from steps import ProductTaggerError
@@ -18,13 +19,23 @@ class Problem(Exception):
         status: Of HTTP.
         detail: A sentence for the caller.
         retry_after: Seconds after which to ask again; None where asking again does not help.
+        headers: Further ones of the answer, their names in lower case.
     """
 
-    def __init__(self, status: int, detail: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        retry_after: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.retry_after = retry_after
+        self.headers = dict(headers or {})
+        if retry_after is not None:
+            self.headers["retry-after"] = str(max(1, round(retry_after)))
 
     @property
     def title(self) -> str:

@@ -22,6 +22,7 @@ from tritonclient.grpc.service_pb2_grpc import (
 from gateway.answers import Labels, unpack_strings
 from gateway.engine import Reply, reason_of
 from gateway.errors import GatewayError, Problem
+from gateway.grpc_access import GrpcAccess
 from gateway.inference import (
     INPUT,
     MOST_CLASSES,
@@ -39,6 +40,8 @@ from gateway.inference import (
 )
 from gateway.joining import Joiner
 from gateway.open_inference import PREFIX
+from gateway.records import Record
+from gateway.tls import Certificate
 
 logger = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
@@ -67,6 +70,7 @@ class GrpcDoor(GRPCInferenceServiceServicer):  # type: ignore[misc]  # it has no
         ready: Raises a Problem while a probe text is not answered.
         inference: Answers texts.
         joiner: Through which they go to Triton.
+        access: Admits and notes the calls that need a key.
     """
 
     def __init__(
@@ -75,11 +79,13 @@ class GrpcDoor(GRPCInferenceServiceServicer):  # type: ignore[misc]  # it has no
         ready: Callable[[], Awaitable[None]],
         inference: Inference,
         joiner: Joiner[Labels],
+        access: GrpcAccess,
     ) -> None:
         self._tell = tell
         self._ready = ready
         self._inference = inference
         self._joiner = joiner
+        self._access = access
 
     async def ServerLive(self, request: Any, context: Context) -> Message:
         """The process answers."""
@@ -95,45 +101,54 @@ class GrpcDoor(GRPCInferenceServiceServicer):  # type: ignore[misc]  # it has no
 
     async def ModelReady(self, request: Any, context: Context) -> Message:
         """Triton says that the model is ready."""
-        reply = await self._answer(context, self._tell(_path(request, "/ready")))
+        reply = await self._answer(context, "ModelReady", lambda _: self._tell(_path(request, "/ready")))
         return messages.ModelReadyResponse(ready=reply.status == 200)
 
     async def ServerMetadata(self, request: Any, context: Context) -> Message:
         """Name, version and the extensions that are served."""
-        return await self._told(context, PREFIX, messages.ServerMetadataResponse())
+        return await self._told(context, "ServerMetadata", PREFIX, messages.ServerMetadataResponse())
 
     async def ModelMetadata(self, request: Any, context: Context) -> Message:
         """Inputs and outputs of a model."""
-        return await self._told(context, _path(request), messages.ModelMetadataResponse())
+        return await self._told(context, "ModelMetadata", _path(request), messages.ModelMetadataResponse())
 
     async def ModelConfig(self, request: Any, context: Context) -> Message:
         """The model's configuration."""
-        return await self._told(context, _path(request, "/config"), messages.ModelConfigResponse(), "config")
+        return await self._told(
+            context, "ModelConfig", _path(request, "/config"), messages.ModelConfigResponse(), "config"
+        )
 
     async def ModelStatistics(self, request: Any, context: Context) -> Message:
         """Counts and times of a model, or of all."""
         path = _path(request, "/stats") if request.name else "/v2/models/stats"
-        return await self._told(context, path, messages.ModelStatisticsResponse())
+        return await self._told(context, "ModelStatistics", path, messages.ModelStatisticsResponse())
 
     async def ModelInfer(self, request: Any, context: Context) -> Message:
         """The labels or probabilities of texts."""
-        return await self._answer(context, self._infer(request))
+        return await self._answer(context, "ModelInfer", lambda record: self._infer(request, record))
 
-    async def _infer(self, request: Any) -> Message:
+    async def _infer(self, request: Any, record: Record) -> Message:
         asked = read_request(request)
+        record.texts = len(asked.texts)
         return write_answer(asked, await self._inference.infer(asked, self._joiner.ask))
 
-    async def _told(self, context: Context, path: str, answer: Message, field: str | None = None) -> Message:
-        reply = await self._answer(context, self._tell(path))
-        if reply.status != 200:
-            await _abort(context, Problem(reply.status, reason_of(reply)))
-        told = json.loads(reply.body)
-        return json_format.ParseDict({field: told} if field else told, answer, ignore_unknown_fields=True)
+    async def _told(
+        self, context: Context, route: str, path: str, answer: Message, field: str | None = None
+    ) -> Message:
+        async def tell(_: Record) -> Message:
+            reply = await self._tell(path)
+            if reply.status != 200:
+                raise Problem(reply.status, reason_of(reply))
+            told = json.loads(reply.body)
+            return json_format.ParseDict({field: told} if field else told, answer, ignore_unknown_fields=True)
 
-    async def _answer(self, context: Context, work: Awaitable[Answer]) -> Answer:
+        return await self._answer(context, route, tell)
+
+    async def _answer(self, context: Context, route: str, work: Callable[[Record], Awaitable[Answer]]) -> Answer:
         """What comes of it; a Problem, or a fault of the gateway's own, ends the call with its status."""
         try:
-            return await work
+            with self._access.call(context, route) as record:
+                return await work(record)
         except Problem as problem:
             await _abort(context, problem)
         except Exception:
@@ -142,7 +157,9 @@ class GrpcDoor(GRPCInferenceServiceServicer):  # type: ignore[misc]  # it has no
         raise AssertionError("abort raises")
 
 
-async def start_grpc(door: GrpcDoor, host: str, port: int, max_body: int) -> grpc.aio.Server:
+async def start_grpc(
+    door: GrpcDoor, host: str, port: int, max_body: int, certificate: Certificate | None = None
+) -> grpc.aio.Server:
     """Starts listening.
 
     Args:
@@ -150,6 +167,7 @@ async def start_grpc(door: GrpcDoor, host: str, port: int, max_body: int) -> grp
         host: An address of this machine.
         port: Of gRPC.
         max_body: Bytes of a message.
+        certificate: For TLS; None: without.
 
     Raises:
         GatewayError: Nothing can listen there.
@@ -167,12 +185,34 @@ async def start_grpc(door: GrpcDoor, host: str, port: int, max_body: int) -> grp
         ],
     )
     add_GRPCInferenceServiceServicer_to_server(door, server)
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
-        server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        if certificate is None:
+            server.add_insecure_port(where)
+        else:
+            server.add_secure_port(where, credentials(certificate))
     except RuntimeError:
         raise GatewayError(f"Nothing can listen at {host} port {port}: see `python -m serving preflight`.") from None
     await server.start()
     return server
+
+
+def credentials(certificate: Certificate) -> grpc.ServerCredentials:
+    """For a port with TLS: each new connection gets the certificate that was loaded last."""
+    loaded = certificate.pem
+
+    def configured() -> Any:
+        key, chain = certificate.pem
+        return grpc.ssl_server_certificate_configuration([(key, chain)])
+
+    def changed() -> Any:
+        nonlocal loaded
+        if certificate.pem == loaded:
+            return None
+        loaded = certificate.pem
+        return configured()
+
+    return grpc.dynamic_ssl_server_credentials(configured(), changed)
 
 
 def read_request(request: Any) -> InferRequest:
@@ -256,6 +296,6 @@ def _path(request: Any, behind: str = "") -> str:
 
 
 async def _abort(context: Context, problem: Problem) -> None:
-    behind = () if problem.retry_after is None else (("retry-after", str(max(1, round(problem.retry_after)))),)
+    behind = (*(context.trailing_metadata() or ()), *problem.headers.items())
     code = _CODES.get(problem.status, grpc.StatusCode.INTERNAL)
     await context.abort(code, problem.detail, behind)

@@ -21,6 +21,7 @@ from gateway.inference import Inference, known_model
 from gateway.inference_json import read_request, write_answer
 from gateway.joining import Joiner
 from gateway.receiving import FORM, JSON, ask_joined, read_body
+from gateway.records import record_of
 
 PREFIX = "/v2"
 _TYPES = (JSON, FORM, "application/octet-stream", "")
@@ -59,13 +60,18 @@ class OpenInference:
             Problem: It can't be answered.
         """
         path, method = request.url.path.rstrip("/"), request.method
+        record = record_of(request.scope)
         if path.endswith("/infer") and (found := _MODEL.fullmatch(path)):
             if method != "POST":
-                raise Problem(405, f"{path} takes POST.")
-            return await self._infer(request, known_model(found[1], found[2] or ""))
-        told = await self.tell(path)
+                raise Problem(405, f"{path} takes POST.", headers={"allow": "POST"})
+            model = known_model(found[1], found[2] or "")
+            record.route = f"{PREFIX}/models/{model}/infer"
+            return await self._infer(request, model)
+        known_path(path)
         if method != "GET":
-            raise Problem(405, f"{path} takes GET.")
+            raise Problem(405, f"{path} takes GET.", headers={"allow": "GET"})
+        told = await self.tell(path)
+        record.route = f"{PREFIX}/…"
         return Response(told.body, told.status, media_type=JSON if told.body else None)
 
     async def tell(self, path: str) -> Reply:
@@ -74,18 +80,10 @@ class OpenInference:
         Raises:
             Problem: The path is none that is served (404).
         """
-        if path == PREFIX:
-            reply = await self._engine.ask("GET", PREFIX)
-            return Reply(reply.status, reply.headers, json.dumps(served_only(json.loads(reply.body))).encode())
-        if path in ("/v2/health/live", "/v2/models/stats"):
-            return await self._engine.ask("GET", path)
-        found = _MODEL.fullmatch(path)
-        if not found:
-            raise Problem(
-                404, f"There is no {path[:200]!r}: shared memory, repository, logging and tracing are closed."
-            )
-        model = known_model(found[1], found[2] or "")
-        return await self._engine.ask("GET", f"/v2/models/{model}" + (f"/{found[3]}" if found[3] else ""))
+        reply = await self._engine.ask("GET", known_path(path))
+        if path != PREFIX:
+            return reply
+        return Reply(reply.status, reply.headers, json.dumps(served_only(json.loads(reply.body))).encode())
 
     async def _infer(self, request: Request, model: str) -> Response:
         body = await read_body(request, self._max_body, _TYPES)
@@ -93,12 +91,28 @@ class OpenInference:
         if length is not None and not (length.isascii() and length.isdigit() and len(length) < 10):
             raise Problem(400, f"Inference-Header-Content-Length must be a number of bytes, not {length[:20]!r}.")
         asked = read_request(model, body, None if length is None else int(length))
+        record_of(request.scope).texts = len(asked.texts)
         tensors = await self._inference.infer(asked, partial(ask_joined, request, self._joiner))
         head, behind = write_answer(asked, tensors)
         if not behind:
             return Response(head, media_type=JSON)
         headers = {_HEADER_LENGTH: str(len(head))}
         return Response(head + behind, headers=headers, media_type="application/octet-stream")
+
+
+def known_path(path: str) -> str:
+    """The path by which Triton is asked the same.
+
+    Raises:
+        Problem: There is none that is served (404).
+    """
+    if path in (PREFIX, "/v2/models/stats"):
+        return path
+    found = _MODEL.fullmatch(path)
+    if not found:
+        raise Problem(404, f"There is no {path[:200]!r}: shared memory, repository, logging and tracing are closed.")
+    model = known_model(found[1], found[2] or "")
+    return f"/v2/models/{model}" + (f"/{found[3]}" if found[3] else "")
 
 
 def served_only(metadata: dict[str, Any]) -> dict[str, Any]:

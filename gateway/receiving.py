@@ -1,12 +1,10 @@
-"""A request as it comes in: who may send it, its body within bounds, and whether its sender is still there."""
+"""A request as it comes in: its body within bounds, and whether its sender is still there."""
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Collection, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
@@ -78,26 +76,3 @@ async def ask_joined(
     finally:
         leaving.remove_done_callback(leave)
         leaving.cancel()
-
-
-def require_local(request: Request) -> None:
-    """Refuses other machines, and web pages in a browser of this one: by their origin or by a name of their own.
-
-    Raises:
-        Problem: 403.
-    """
-    if request.client is None or not ipaddress.ip_address(request.client.host).is_loopback:
-        raise Problem(403, "Only callers on the gateway's own machine are served.")
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    origin = request.headers.get("origin")
-    if not _is_loopback_name(host) or (origin and not _is_loopback_name(urlsplit(origin).hostname or "")):
-        raise Problem(403, "Web pages of other sites are not served; call the gateway as 127.0.0.1 or localhost.")
-    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-        raise Problem(403, "Web pages of other sites are not served.")
-
-
-def _is_loopback_name(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -73,7 +73,10 @@ def try_it(settings: Settings) -> str:
     if not settings.gateway.enabled:
         return curl_command(serving.address, serving.http_port)
     host = "127.0.0.1" if serving.address == "0.0.0.0" else serving.address
-    return f'curl -s http://{host}:{serving.http_port}/tag --json \'{{"text": "cotton summer dress"}}\''
+    gateway = settings.gateway
+    scheme = "http" if gateway.tls_certificate is None else "https"
+    key = ' -H "Authorization: Bearer $TAGGER_TOKEN"' if gateway.keys_file.exists() else ""
+    return f'curl -s {scheme}://{host}:{serving.http_port}/tag{key} --json \'{{"text": "cotton summer dress"}}\''
 
 
 def curl_command(address: str, port: int, text: str = "cotton summer dress") -> str:

@@ -56,6 +56,11 @@ class ServerFiles:
         return self.directory / "gateway.log"
 
     @property
+    def access_log(self) -> Path:
+        """One line for each request to the gateway."""
+        return self.directory / "access.log"
+
+    @property
     def log(self) -> Path:
         """All that tritonserver wrote since the server was started."""
         return self.directory / "triton.log"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from settings.section import Port, Section, Seed, Share
 
@@ -194,6 +194,21 @@ class GatewaySettings(Section):
     enabled: bool = False
     """Whether the gateway listens on the server's ports, and Triton on ports of its own that only the gateway asks.
     false: Triton itself."""
+    keys_file: Path = Path("keys.json")
+    """The keys' hashes, as `python -m gateway keys` writes them. Without the file only this machine is served, without
+    keys."""
+    tls_certificate: Path | None = None
+    """Certificate chain in PEM for HTTPS and gRPC over TLS, read again when it has changed. null: no TLS."""
+    tls_key: Path | None = None
+    """Private key of `tls_certificate` in PEM."""
+    access_log_mib: Annotated[int, Field(ge=0)] = 64
+    """Most that the access log takes, in MiB. 0: no log."""
+
+    @model_validator(mode="after")
+    def _certificate_and_key(self) -> GatewaySettings:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key are given together or not at all")
+        return self
 
 
 class Settings(Section):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from serving.errors import ServingError
+from serving.preflight.access import check_access
 from serving.preflight.engine import check_target, gpu_checks
 from serving.preflight.findings import Check, Finding, require, run_checks
 from serving.preflight.machine import check_server
@@ -47,6 +48,7 @@ def examine(settings: Settings) -> list[Finding]:
         checks.append(("ports", lambda: told))
     else:
         checks += [
+            ("access", lambda: check_access(settings)),
             ("ports", lambda: check_ports(settings.serving)),
             ("shared memory", lambda: check_shared_memory(planned, settings.serving.max_batch_size)),
         ]

@@ -57,7 +57,7 @@ def make_place(directory: Path, *, gateway: bool = False, **serving: object) -> 
         Settings(
             build_dir=directory,
             serving=ServingSettings.model_validate(values),
-            gateway=GatewaySettings(enabled=gateway),
+            gateway=GatewaySettings(enabled=gateway, keys_file=directory / "keys.json"),
         )
     )
 
