@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Literal, Protocol, TypeVar, overload
 
@@ -14,6 +14,7 @@ from .client import Client
 from .conversation import Conversation, Exchange, Together, Wait
 from .errors import TaggerError
 from .results import TaggedProduct
+from .tagger import Frame
 
 _Result = TypeVar("_Result")
 
@@ -51,6 +52,11 @@ class AsyncProductTagger(Client):
     ) -> list[TaggedProduct] | list[TaggedProduct | TaggerError]:
         """As `ProductTagger.tag_many`."""
         return await self._carry_out(self._talk.tag_many(texts, errors))
+
+    async def tag_frame(self, frame: Frame, columns: Mapping[str, str] | None = None) -> Frame:
+        """As `ProductTagger.tag_frame`."""
+        answers: Frame = await self._carry_out(self._talk.tag_frame(frame, columns or {}))
+        return answers
 
     async def scores(self, texts: Iterable[str]) -> npt.NDArray[np.float32]:
         """As `ProductTagger.scores`: float32 [N, C + T]."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Literal, Protocol, TypeVar, overload
@@ -16,6 +16,7 @@ from .conversation import Conversation, Exchange, Together, Wait
 from .errors import TaggerError
 from .results import TaggedProduct
 
+Frame = TypeVar("Frame")
 _Result = TypeVar("_Result")
 
 
@@ -77,6 +78,26 @@ class ProductTagger(Client):
             TaggerError: With `raise`, any other failure.
         """
         return self._carry_out(self._talk.tag_many(texts, errors))
+
+    def tag_frame(self, frame: Frame, columns: Mapping[str, str] | None = None) -> Frame:
+        """Category and tags of the products of a data frame, of pandas or polars.
+
+        Args:
+            frame: With columns title, description and attributes, or some of them.
+            columns: `title`, `description` or `attributes` → the frame's own column name.
+
+        Returns:
+            As many rows, in the same order and with pandas of the same index: `category`, `category_score`, `tags`,
+            `tag_scores`, `truncated`, and `error`, which says why a row has no answer. With a language,
+            `category_display_name` and `tag_display_names` too.
+
+        Raises:
+            TypeError: It is no data frame.
+            ValueError: It lacks a column.
+            TaggerError: There is no answer to any row.
+        """
+        answers: Frame = self._carry_out(self._talk.tag_frame(frame, columns or {}))
+        return answers
 
     def scores(self, texts: Iterable[str]) -> npt.NDArray[np.float32]:
         """Probabilities of all categories and tags.

@@ -22,7 +22,15 @@ from .conversation import (
     learn_facts,
 )
 from .display import with_names
-from .errors import AuthenticationError, ModelNotFoundError, ProtocolError, ServerUnavailableError, TaggerError
+from .errors import (
+    AuthenticationError,
+    InvalidTextError,
+    ModelNotFoundError,
+    ProtocolError,
+    ServerUnavailableError,
+    TaggerError,
+)
+from .frames import read_texts, write_answers
 from .payload import ModelFacts, first_error, listed, stack_scores
 from .results import TaggedProduct
 
@@ -71,6 +79,19 @@ class Talk:
         if errors == "raise" and (error := first_error(answers)):
             raise error
         return with_names(answers, names)
+
+    def tag_frame(self, frame: Any, columns: Mapping[str, str]) -> Conversation[Any]:
+        """A data frame of products → one of answers."""
+        texts = read_texts(frame, columns)
+        sent = [text for text in texts if isinstance(text, str)]
+        answers = yield from self.tag_many(sent, "return")
+        failures = [answer for answer in answers if isinstance(answer, TaggerError)]
+        failure = next((error for error in failures if not isinstance(error, InvalidTextError)), None)
+        if failure is not None and len(failures) == len(answers):
+            raise failure
+        found = iter(answers)
+        rows = [next(found) if isinstance(text, str) else text for text in texts]
+        return write_answers(frame, rows, with_names=self._lang is not None)
 
     def scores(self, texts: Iterable[str]) -> Conversation[npt.NDArray[np.float32]]:
         """float32 [N, C + T]."""

@@ -12,9 +12,9 @@ It needs the standard library only, and pyarrow for Parquet files.
 """
 
 from product_tagger_files.containers import EXTENSIONS, file_format
-from product_tagger_files.errors import FileError
+from product_tagger_files.errors import FileError, RowError
 from product_tagger_files.exports import EXPORT_FORMATS, Continuation, ExportFormat
-from product_tagger_files.fields import FIELDS
+from product_tagger_files.fields import FIELDS, product_from_row
 from product_tagger_files.notes import Note, Notes
 from product_tagger_files.paths import path_readings, settle_paths
 from product_tagger_files.products import TEXT_FIELDS, ReadOptions, Reject, read_products
@@ -36,9 +36,11 @@ __all__ = [
     "ReadOptions",
     "Reject",
     "Row",
+    "RowError",
     "estimate_rows",
     "file_format",
     "path_readings",
+    "product_from_row",
     "raw_text",
     "read_products",
     "settle_paths",

@@ -37,6 +37,12 @@ def suggestion(header: Sequence[str], names: Mapping[str, str]) -> str:
         header: The file's columns.
         names: Product field → the column that was looked for.
     """
+    pairs = ", ".join(f"{field}: {column}" for field, column in likely_columns(header, names).items())
+    return f"name them (catalog.columns, or tag --columns), for instance {{{pairs}}}"
+
+
+def likely_columns(header: Sequence[str], names: Mapping[str, str]) -> dict[str, str]:
+    """Field → the column that it may be, of those fields whose column is missing; a title's may be any."""
     by_name = {fold(column): column for column in reversed(header)}
     found = {
         field: next((by_name[alias] for alias in aliases if alias in by_name), None)
@@ -45,5 +51,4 @@ def suggestion(header: Sequence[str], names: Mapping[str, str]) -> str:
     }
     if "title" in names and names["title"] not in header and found.get("title") is None:
         found["title"] = next((column[:60] for column in header if column), None)
-    pairs = ", ".join(f"{field}: {column}" for field, column in found.items() if column is not None)
-    return f"name them (catalog.columns, or tag --columns), for instance {{{pairs}}}"
+    return {field: column for field, column in found.items() if column is not None}
