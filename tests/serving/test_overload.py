@@ -138,7 +138,8 @@ def test_the_client_asks_again_until_there_is_room(blocked: Blocked) -> None:
     with ProductTagger(f"grpc://{blocked.place.grpc}", timeout=PATIENCE, retries=policy) as tagger:
         asking = threading.Thread(target=lambda: found.append(tagger.tag("red dress").category))
         asking.start()
-        blocked.until(lambda: blocked.metric("nv_inference_request_failure") >= 2)  # refused, and asked again
+        # Refused, and asked again: such refusals count as the ensemble's.
+        blocked.until(lambda: metric(blocked.place, "nv_inference_request_failure", "product_tagger") >= 2)
         blocked.open()
         asking.join(PATIENCE)
     assert found == ["apparel"]
