@@ -70,18 +70,20 @@ def test_an_interrupted_run_of_other_settings_is_not_continued(
 
 
 def test_two_processes_learn_the_same_weights_as_one(settings_for: SettingsMaker, tmp_path: Path) -> None:
-    # Without dropout, which each process draws for itself.
+    # Without dropout, which each process draws for itself. With the six names whole batches: a short one can't be shared
+    # evenly, and then counts a little differently.
     settings = settings_for(learning_rate=1e-3, head_learning_rate=1e-3, dropout=0.0, baseline=False)
-    write_catalog(settings.build_dir / "catalog", PARTS)
+    parts = {**PARTS, "train": PARTS["train"][:154]}
+    write_catalog(settings.build_dir / "catalog", parts)
     alone = settings.model_copy(update={"build_dir": tmp_path / "alone"})
-    write_catalog(alone.build_dir / "catalog", PARTS)
+    write_catalog(alone.build_dir / "catalog", parts)
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
     ended = subprocess.run(command(settings, *launcher), cwd=ROOT, env=environment(), capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     subprocess.run(command(alone), cwd=ROOT, env=environment(), check=True, capture_output=True)
 
     metrics = json.loads((settings.build_dir / "checkpoint" / "metrics.json").read_text())
-    assert (metrics["training"]["processes"], metrics["training"]["steps"]) == (2, 44)
+    assert (metrics["training"]["processes"], metrics["training"]["steps"]) == (2, 40)
     shared, whole = (
         load_file(one.build_dir / "encoders" / "fine-tuned" / "model.safetensors") for one in (settings, alone)
     )
