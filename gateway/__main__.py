@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+import uvloop
 
 from gateway.keys import add_key, describe, read_keys, revoke_key
 from gateway.service import serve
@@ -63,7 +64,7 @@ def _keys(path: Path, options: argparse.Namespace) -> int:
 
 
 def _serve(settings: Settings, number: int | None) -> int:
-    asyncio.run(serve(settings, None if number is None else socket.socket(fileno=number)))
+    uvloop.run(serve(settings, None if number is None else socket.socket(fileno=number)))
     return 0
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from datetime import datetime, timezone
 from pathlib import Path
+
+from pydantic_core import to_json
 
 from gateway.records import Record
 
@@ -46,7 +47,7 @@ class AccessLog:
             "status": record.status,
             "ms": round(seconds * 1000, 2),
         }
-        line = json.dumps(told, separators=(",", ":")).encode() + b"\n"
+        line = to_json(told) + b"\n"
         self._lines.append(line)
         self._size += len(line)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import logging
 import math
@@ -173,6 +174,7 @@ def require_keys(address: str, keys: KeyRing) -> None:
         )
 
 
+@functools.lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Whether a name or address is this machine's own for itself."""
     try:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -110,14 +111,15 @@ class Door:
         (answer,) = await self._answers(request, parse(await read_body(request, self._max_body, (JSON,)), batch=False))
         if isinstance(answer, BadText):
             raise Problem(422, str(answer))
-        return JSONResponse(answer)
+        return Response(to_json(answer), media_type=JSON)
 
     async def _tag_batch(self, request: Request) -> Response:
         batch = parse(await read_body(request, self._max_body, (JSON,)), batch=True)
         if len(batch.products) > self._max_texts:
             raise Problem(413, f"The batch has {len(batch.products)} products; {self._max_texts} are taken at a time.")
         answers = await self._answers(request, batch)
-        return JSONResponse({"answers": [{"error": str(a)} if isinstance(a, BadText) else a for a in answers]})
+        told = [{"error": str(one)} if isinstance(one, BadText) else one for one in answers]
+        return Response(to_json({"answers": told}), media_type=JSON)
 
     async def _answers(self, request: Request, batch: Batch) -> list[dict[str, Any] | BadText]:
         """One answer or error a product, in their order."""

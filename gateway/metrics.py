@@ -28,6 +28,8 @@ class Metrics:
         self._seconds = Histogram(
             "tagger_request_seconds", "Time to an answer by route.", ["route"], buckets=_SECONDS, registry=registry
         )
+        self._by_status: dict[tuple[str, int], Counter] = {}
+        self._by_route: dict[str, Histogram] = {}
         self._texts = Counter("tagger_texts", "Texts that requests brought.", registry=registry)
         self._joined = Histogram(
             "tagger_joined_texts", "Texts in a request to the engine.", buckets=_TEXTS, registry=registry
@@ -37,8 +39,12 @@ class Metrics:
     def note(self, record: Record, seconds: float) -> None:
         """Counts an answered request, which took so many seconds."""
         route = record.route or "other"  # never what a caller wrote
-        self._requests.labels(route, str(record.status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        requests = self._by_status.get((route, record.status))
+        if requests is None:  # looking a label up costs more than counting
+            requests = self._by_status[route, record.status] = self._requests.labels(route, str(record.status))
+            self._by_route[route] = self._seconds.labels(route)
+        requests.inc()
+        self._by_route[route].observe(seconds)
         self._texts.inc(record.texts)
 
     def sent(self, texts: int) -> None:

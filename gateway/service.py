@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import signal
 import socket
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ from settings import GatewaySettings, Settings
 MAX_BODY = 16 << 20
 CLOSES_S = 5
 """For connections whose last answer is on its way, in seconds."""
+FILES = 8192
 KEPT_S = 0.5
 """How often the access log goes to the disk, and the certificate is looked at."""
 
@@ -62,6 +64,7 @@ async def serve(settings: Settings, http: socket.socket | None = None) -> None:
             keys or of the certificate can't be read.
     """
     serving = settings.serving
+    _raise_file_limit()
     keys = KeyRing(settings.gateway.keys_file)
     require_keys(serving.address, keys)
     certificate = _certificate(settings.gateway)
@@ -128,12 +131,22 @@ def _config(app: ASGIApp, address: str, port: int, certificate: Certificate | No
         ws="none",
         lifespan="off",
         access_log=False,
+        server_header=False,
+        proxy_headers=False,  # who asks is who is connected, whatever X-Forwarded-For says
         log_level="warning",
         timeout_graceful_shutdown=CLOSES_S,
     )
     config.load()
     config.ssl = certificate.context if certificate is not None else None
     return config
+
+
+def _raise_file_limit() -> None:
+    """Each connection is an open file, and the usual limit of 1,024 has no room for as many as may be open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < FILES:
+        most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
 def _certificate(settings: GatewaySettings) -> Certificate | None:
