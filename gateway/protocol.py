@@ -18,15 +18,23 @@ class BoundedProtocol(HttpToolsProtocol):
     max_connections = 1024
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Refuses a connection beyond the bound."""
+        """Makes room for a connection beyond the bound: the one goes that has kept its request back the longest."""
         self._timer: asyncio.TimerHandle | None = None
         self._begin()
         super().connection_made(transport)
-        if len(self.connections) > self.max_connections:
-            self.connections.discard(self)
-            transport.abort()
-            return
         self._start_timer()
+        if len(self.connections) > self.max_connections:
+            held = [one for one in self.connections if isinstance(one, BoundedProtocol) and one.is_late_by is not None]
+            max(held, key=lambda one: one.is_late_by or 0.0)._drop()
+
+    @property
+    def is_late_by(self) -> float | None:
+        """Seconds since the connection began to owe a request; None where it owes none."""
+        return None if self._timer is None else self.loop.time() - self._owed_since
+
+    def _drop(self) -> None:
+        self.connections.discard(self)
+        self.transport.abort()
 
     def _begin(self) -> None:
         self._in_headers, self._complete = True, False
@@ -34,6 +42,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _start_timer(self) -> None:
         if self._timer is None:
+            self._owed_since = self.loop.time()
             self._timer = self.loop.call_later(self.receive_timeout_s, self._late)
 
     def _stop_timer(self) -> None:

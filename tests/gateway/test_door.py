@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import http.client
 import json
@@ -111,3 +112,14 @@ def test_endless_headers_are_refused(door: int) -> None:
         stranger.sendall(b"GET /labels HTTP/1.1\r\nx: " + b"x" * 40_000)
         assert stranger.recv(100).startswith(b"HTTP/1.1 431 ")
     assert still_answers(door)
+
+
+def test_more_half_sent_requests_than_connections_leave_room_for_a_whole_one(door: int) -> None:
+    with contextlib.ExitStack() as held:
+        strangers = [held.enter_context(socket.create_connection(("127.0.0.1", door), 20)) for _ in range(1200)]
+        for stranger in strangers[:100]:  # dropped by now, some of them
+            with contextlib.suppress(OSError):
+                stranger.sendall(b"POST /tag HTTP/1.1\r\n")
+        strangers[-1].sendall(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert strangers[-1].recv(100).startswith(b"HTTP/1.1 200 ")
+        assert still_answers(door)

@@ -50,7 +50,8 @@ class Guarded:
             sent["Authorization"] = f"Bearer {key}"
         if body is not None:
             sent["Content-Type"] = "application/json"
-        connection.request("POST" if body is not None else "GET", path, body and json.dumps(body), sent)
+        raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        connection.request("GET" if raw is None else "POST", path, raw, sent)
         response = connection.getresponse()
         told = response.read()
         connection.close()
@@ -202,3 +203,32 @@ def test_the_open_inference_protocol_wants_a_key_as_well(door: Guarded) -> None:
         door.ask(path, asked, door.key)[0] == door.ask("/v2/health/ready")[0] == door.ask("/v2/health/live")[0] == 200
     )
     assert door.ask("/v2")[0] == door.ask("/v2/models/product_tagger/config")[0] == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/v2/models/product_tagger/infer", b"[" * 80_000, 400),
+        ("/v2/models/product_tagger/infer", b'{"inputs": ' + b"[" * 80_000, 413),
+        (
+            "/v2/models/product_tagger/infer",
+            json.dumps({"parameters": dict.fromkeys(map(str, range(50_000)))}).encode(),
+            413,
+        ),
+        ("/v2/logging", b"{}", 404),
+        ("/v2/systemsharedmemory/region/mine/register", b"{}", 404),
+        ("/v2/repository/models/product_tagger/unload", b"{}", 404),
+        ("/tag", b'{"text": ' + b"[" * 3000, 400),
+    ],
+)
+def test_a_key_does_not_open_what_is_closed_and_the_next_is_answered(
+    door: Guarded, path: str, body: bytes, status: int
+) -> None:
+    assert door.ask(path, body, door.key)[0] == status
+    assert door.tag(door.key) == 200
+
+
+def test_a_text_that_grows_when_it_is_cleaned_does_not_keep_others_waiting(door: Guarded) -> None:
+    grows = {"products": [{"text": "ﷺ" * 65_536}] * 8}
+    assert door.ask("/tag/batch", grows, door.key)[0] == 200
+    assert door.tag(door.key) == 200
