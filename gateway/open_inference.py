@@ -17,7 +17,7 @@ from starlette.responses import Response
 from gateway.answers import Labels
 from gateway.engine import Engine, Reply
 from gateway.errors import Problem
-from gateway.inference import Inference, known_model
+from gateway.inference import VERSION, Inference, known_model
 from gateway.inference_json import read_request, write_answer
 from gateway.joining import Joiner
 from gateway.receiving import FORM, JSON, ask_joined, read_body
@@ -26,6 +26,8 @@ from gateway.records import record_of
 PREFIX = "/v2"
 _TYPES = (JSON, FORM, "application/octet-stream", "")
 _MODEL = re.compile(r"/v2/models/([^/]{1,200})(?:/versions/([^/]{1,20}))?(?:/(ready|config|stats|infer))?")
+STEPS = ("tokenizer", "classifier", "labeler")
+"""The ensembles' steps; perf_analyzer wants their configuration and statistics. Nobody can ask them anything else."""
 _HEADER_LENGTH = "inference-header-content-length"
 _SERVED_EXTENSIONS = (
     "classification",
@@ -111,7 +113,8 @@ def known_path(path: str) -> str:
     found = _MODEL.fullmatch(path)
     if not found:
         raise Problem(404, f"There is no {path[:200]!r}: shared memory, repository, logging and tracing are closed.")
-    model = known_model(found[1], found[2] or "")
+    step = found[1] in STEPS and found[2] in (None, VERSION)
+    model = found[1] if step else known_model(found[1], found[2] or "")
     return f"/v2/models/{model}" + (f"/{found[3]}" if found[3] else "")
 
 

@@ -87,6 +87,8 @@ def test_the_server_tells_of_itself_and_of_no_extension_that_is_closed(door: int
         assert client.get_model_metadata("product_tagger", "1")["inputs"][0]["name"] == "TEXT"
         assert client.get_model_config("product_scores")["name"] == "product_scores"
         assert client.get_inference_statistics("product_tagger")["model_stats"]
+        assert client.get_model_config("classifier")["name"] == "classifier", "perf_analyzer asks for the steps"
+        assert client.get_inference_statistics("classifier", "1")["model_stats"]
         extensions = client.get_server_metadata()["extensions"]
         assert "binary_tensor_data" in extensions and not [one for one in extensions if "shared_memory" in one]
 
