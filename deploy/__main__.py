@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from deploy.container import Given, Job, docker_command, local_command
+from deploy.container import KEYS, Given, Job, docker_command, local_command
 from deploy.contents import examine_image
 from deploy.docker import Docker, find_docker
-from deploy.errors import Missing
+from deploy.errors import DeployError, Missing
 from deploy.image import build_command, image_name, is_stale
 from serving.errors import ServingError
 from serving.preflight.gpu import find_gpus
@@ -115,6 +115,7 @@ def _check_server(settings: Settings) -> None:
 
     Raises:
         ServingError: The current release isn't one for GPUs, or a port is taken.
+        DeployError: Nobody has a key.
     """
     release = current_release(settings.build_dir.resolve() / "releases")
     if release.target != "gpu":
@@ -123,6 +124,12 @@ def _check_server(settings: Settings) -> None:
             "TARGET=gpu`, or choose one with `python -m serving releases` and `python -m serving use ID`."
         )
     check_ports(settings.serving)
+    keys = settings.build_dir / KEYS
+    if settings.gateway.enabled and not keys.exists():
+        raise DeployError(
+            f"There are no keys in {keys}, and a container is reached over a network. Make one with "
+            f"`python -m gateway keys add NAME --set gateway.keys_file={keys}`."
+        )
 
 
 def _check() -> int:

@@ -15,6 +15,8 @@ from settings.loader import DEFAULT_FILE
 
 WORKSPACE = "/workspace"
 """The image's working directory; its user may write there."""
+KEYS = "keys.json"
+"""The callers' keys, in the build directory: a container is reached over a network, where the gateway asks for one."""
 SHARED_MEMORY = "1g"
 """Room in the container's /dev/shm, through which the server's Python processes talk; only what is used is taken."""
 STOP_GRACE_S = 15
@@ -81,7 +83,11 @@ def docker_command(
     config = given.config or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
     inside = Given(
         Path(WORKSPACE) / DEFAULT_FILE if config else None,
-        (*given.overrides, f"build_dir={WORKSPACE}/build", *(["serving.address=0.0.0.0"] if job.listens else [])),
+        (
+            *given.overrides,
+            f"build_dir={WORKSPACE}/build",
+            *([f"gateway.keys_file={WORKSPACE}/build/{KEYS}", "serving.address=0.0.0.0"] if job.listens else []),
+        ),
     )
     return [
         docker.program,

@@ -86,13 +86,14 @@ class Machine:
         return path.read_text().splitlines() if path.exists() else []
 
     def with_release(self, target: str = "gpu") -> Machine:
-        """A current release of the target, and ports nobody listens on."""
+        """A current release of the target, a file of keys, and ports nobody listens on."""
         releases = self.root / "build" / "releases"
         buckets = (8, 16) if target == "gpu" else ()
         path = build_release(releases, f"20260101T000000Z-{target}-aaaaaaaa", length_buckets=buckets)
         manifest = json.loads((path / "manifest.json").read_text())
         (path / "manifest.json").write_text(json.dumps({**manifest, "target": target}))
         make_current(releases, path.name)
+        (self.root / "build" / "keys.json").write_text("[]")
         http, grpc, metrics = free_ports(3)
         self.settings += [f"serving.http_port={http}", f"serving.grpc_port={grpc}", f"serving.metrics_port={metrics}"]
         return self

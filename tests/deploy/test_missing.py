@@ -67,6 +67,16 @@ def test_a_release_for_processors_is_not_served_on_the_gpu(machine: Machine) -> 
     assert "is for TARGET=cpu: make one with `make export TARGET=gpu`" in said(machine, "serve")
 
 
+def test_without_keys_the_server_in_a_container_is_not_started(machine: Machine) -> None:
+    machine.with_gpu().with_docker().with_release()
+    (machine.root / "build" / "keys.json").unlink()
+    assert "Make one with `python -m gateway keys add NAME --set gateway.keys_file=build/keys.json`" in said(
+        machine, "serve"
+    )
+    machine.settings.append("gateway.enabled=false")
+    assert machine.deploy("serve").returncode == 0
+
+
 def test_a_wrong_setting_is_told_before_anything_runs(machine: Machine) -> None:
     assert "unknown key `serving.http_prt`" in said(
         machine.with_gpu().with_docker(), "serve", "--set", "serving.http_prt=1"
