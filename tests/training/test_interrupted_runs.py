@@ -70,8 +70,8 @@ def test_an_interrupted_run_of_other_settings_is_not_continued(
 
 
 def test_two_processes_learn_the_same_weights_as_one(settings_for: SettingsMaker, tmp_path: Path) -> None:
-    # Without dropout, which each process draws for itself. With the six names these are whole batches: a short one can't
-    # be shared evenly, and counts a little differently then.
+    # Without dropout, which each process draws for itself. With the six names these are whole batches: of a short one
+    # the processes have unequal shares, and it counts a little differently.
     settings = settings_for(learning_rate=1e-3, head_learning_rate=1e-3, dropout=0.0, baseline=False)
     parts = {**PARTS, "train": PARTS["train"][:154]}
     write_catalog(settings.build_dir / "catalog", parts)
