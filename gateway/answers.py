@@ -22,11 +22,15 @@ def pack_strings(strings: Sequence[bytes]) -> bytes:
     return b"".join([part for one in strings for part in (len(one).to_bytes(4, "little"), one)])
 
 
-def unpack_strings(raw: bytes) -> list[bytes]:
+def unpack_strings(raw: bytes, most: int | None = None) -> list[bytes]:
     """The other way.
 
+    Args:
+        raw: The binary form.
+        most: Strings there may be; None: any number.
+
     Raises:
-        ValueError: A length goes beyond the end.
+        ValueError: A length goes beyond the end, or there are more strings.
     """
     strings: list[bytes] = []
     place, end = 0, len(raw)
@@ -35,6 +39,8 @@ def unpack_strings(raw: bytes) -> list[bytes]:
         place = start + int.from_bytes(raw[place:start], "little")
         if start > end or place > end:
             raise ValueError("a string's length goes beyond the data's end")
+        if most is not None and len(strings) >= most:
+            raise ValueError(f"there are more than {most:,} strings")
         strings.append(raw[start:place])
     return strings
 

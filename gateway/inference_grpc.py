@@ -20,6 +20,7 @@ from tritonclient.grpc.service_pb2_grpc import (
 )
 
 from gateway.answers import Labels, unpack_strings
+from gateway.bounded_messages import parse_request
 from gateway.engine import Reply, reason_of
 from gateway.errors import GatewayError, Problem
 from gateway.grpc_access import GrpcAccess
@@ -41,6 +42,7 @@ from gateway.inference import (
 from gateway.joining import Joiner
 from gateway.open_inference import PREFIX
 from gateway.records import Record
+from gateway.schema import MAX_VALUES
 from gateway.tls import Certificate
 
 logger = logging.getLogger(__name__)
@@ -48,6 +50,7 @@ Answer = TypeVar("Answer")
 Context = Any
 """A grpc.aio.ServicerContext; grpc has no types."""
 
+SERVICE = "inference.GRPCInferenceService"
 MAX_CONCURRENT = 4096
 """Calls at a time, of all connections; more are refused at once."""
 _CODES = {
@@ -185,6 +188,12 @@ async def start_grpc(
         ],
     )
     add_GRPCInferenceServiceServicer_to_server(door, server)
+    infer = grpc.unary_unary_rpc_method_handler(
+        door.ModelInfer,
+        request_deserializer=parse_request,
+        response_serializer=messages.ModelInferResponse.SerializeToString,
+    )
+    server.add_registered_method_handlers(SERVICE, {"ModelInfer": infer})
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
         if certificate is None:
@@ -264,7 +273,7 @@ def _texts(request: Any) -> list[bytes]:
         if len(request.raw_input_contents) != 1 or given.contents.bytes_contents:
             raise Problem(400, "Give the texts once: in raw_input_contents, or in the input's bytes_contents.")
         try:
-            texts = unpack_strings(request.raw_input_contents[0])
+            texts = unpack_strings(request.raw_input_contents[0], MAX_VALUES)
         except ValueError as error:
             raise Problem(400, f"The binary tensor can't be read: {error}.") from None
     else:

@@ -26,7 +26,7 @@ from gateway.inference import (
     bounded_text,
     wanted_by_name,
 )
-from gateway.schema import check_values
+from gateway.schema import MAX_VALUES, check_values
 
 
 def read_request(model: str, body: bytes, json_bytes: int | None) -> InferRequest:
@@ -93,7 +93,7 @@ def _texts(inputs: Any, raw: bytes) -> list[bytes]:
         )
     else:
         try:
-            texts = unpack_strings(raw)
+            texts = unpack_strings(raw, MAX_VALUES)
         except ValueError as error:
             raise Problem(400, f"The binary tensor can't be read: {error}.") from None
     if given.get("shape") != [len(texts), 1] or not texts:

@@ -156,3 +156,13 @@ def test_a_compressed_message_is_bounded_by_what_is_in_it(address: str) -> None:
         assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
         answer = stub.ModelInfer(request(), timeout=20, compression=grpc.Compression.Gzip)
         assert answer.raw_output_contents[0].endswith(b"electronics")
+
+
+def test_a_message_of_very_many_empty_fields_is_refused_before_it_is_parsed(address: str) -> None:
+    many = request(inputs=[messages.ModelInferRequest.InferInputTensor()] * 25_000)
+    with grpc.insecure_channel(address) as channel:
+        stub = GRPCInferenceServiceStub(channel)
+        with pytest.raises(grpc.RpcError) as caught:
+            stub.ModelInfer(many, timeout=20)
+        assert caught.value.code() in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
+        assert stub.ModelInfer(request(), timeout=20).raw_output_contents[0].endswith(b"electronics")
