@@ -29,8 +29,8 @@ class AsyncTransport(Protocol):
 class AsyncProductTagger(Client):
     """Asks a product tagging server for categories and tags, without blocking the event loop.
 
-    Behaves as `ProductTagger`. It belongs to the event loop it is first used in. Close it, or use it in an
-    `async with` block.
+    Behaves as `ProductTagger`, and has the same arguments. It belongs to the event loop it is first used in. Close it,
+    or use it in an `async with` block.
     """
 
     def _begin(self) -> None:

@@ -140,5 +140,5 @@ def not_grpc(where: str) -> ProtocolError:
 
 def late(timeout: float, where: str) -> TaggerTimeoutError:
     """The exception for an answer that did not come within the time."""
-    seconds = float(f"{timeout:.2g}")
-    return TaggerTimeoutError(f"the server at {where} did not answer within {seconds:g} seconds")
+    seconds = round(timeout, 2) or timeout
+    return TaggerTimeoutError(f"the server at {where} did not answer within {seconds:.3g} seconds")

@@ -6,7 +6,6 @@ import http.client
 import io
 import os
 import queue
-import select
 import socket
 import ssl
 import sys
@@ -92,11 +91,7 @@ class Connection(http.client.HTTPConnection):
     @property
     def is_usable(self) -> bool:
         """Whether an idle connection is open: one that the other side closed, or talks on unasked, is not."""
-        if self.sock is None:
-            return False
-        poll = select.poll()
-        poll.register(self.sock.fileno(), select.POLLIN)
-        return not poll.poll(0)
+        return self.sock is not None and self.sock.is_quiet
 
 
 class ConnectionPool:
@@ -166,8 +161,17 @@ class _DeadlineSocket:
         self._socket.settimeout(self._connection.remaining())
         return self._socket.recv_into(buffer)
 
-    def fileno(self) -> int:
-        return self._socket.fileno()
+    @property
+    def is_quiet(self) -> bool:
+        self._socket.settimeout(0)
+        try:
+            # Below TLS, which knows no peeking.
+            socket.socket.recv(self._socket, 1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        return False
 
     def close(self) -> None:
         self._socket.close()

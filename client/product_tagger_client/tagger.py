@@ -30,7 +30,7 @@ class Transport(Protocol):
 class ProductTagger(Client):
     """Asks a product tagging server for categories and tags.
 
-    One object may be used by several threads. Close it, or use it in a `with` block.
+    One object may be used by several threads. Close it, or use it in a `with` block. `Client` tells its arguments.
     """
 
     def _begin(self) -> None:

@@ -83,6 +83,7 @@ def misbehaving(behaviour: Behaviour) -> Iterator[Server]:
         with suppress(OSError):
             while True:
                 accepted, _ = listener.accept()
+                accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 visit = Visit(accepted, len(server.visits), ended)
                 server.visits.append(visit)
                 threading.Thread(target=serve, args=(visit,), daemon=True).start()

@@ -214,3 +214,34 @@ def test_a_time_out_bounds_names_and_answer_together() -> None:
     with misbehaving(answer_the_configuration_only) as server, pytest.raises(TaggerTimeoutError) as raised:
         ask(False, server.url, "tag", "cotton dress", timeout=0.5, lang="zh")
     assert float(str(raised.value).split("within ")[1].split()[0]) < 0.25
+
+
+@BOTH
+def test_many_texts_are_asked_for_at_the_same_time(asynchronous: bool) -> None:
+    together = threading.Barrier(4)
+
+    def answer_when_four_have_asked(visit: Visit) -> None:
+        while visit.read_request() is not None:
+            together.wait(20)
+            body, length = category_answer()
+            visit.answer(body, "200 OK", length)
+
+    with misbehaving(answer_when_four_have_asked) as server:
+        results = ask(asynchronous, server.url, "tag_many", ["text"] * 8, max_batch_size=1, concurrency=4, timeout=25.0)
+        assert len(results) == 8 and len(server.visits) == 4
+
+
+def test_an_idle_connection_on_which_something_was_said_unasked_is_not_used() -> None:
+    said = threading.Semaphore(0)
+
+    def say_more_than_asked(visit: Visit) -> None:
+        while visit.read_request() is not None:
+            for category in ("home", "food"):
+                body, length = category_answer(category)
+                visit.answer(body, "200 OK", length)
+            said.release()
+
+    with misbehaving(say_more_than_asked) as server, ProductTagger(server.url) as tagger:
+        for _ in range(3):
+            assert tagger.tag("cotton dress").category == "home"
+            assert said.acquire(timeout=20)

@@ -17,7 +17,6 @@ from typing import Any
 from product_tagger_files import ExportFormat, Notes, ReadOptions
 
 from ..async_tagger import AsyncProductTagger
-from ..endpoint import DEFAULT_URL
 from ..errors import BulkError, InvalidTextError, ServerError, TaggerError
 from ..payload import first_error
 from ..results import TaggedProduct
@@ -42,7 +41,7 @@ class BulkOptions:
     Attributes:
         input: A file of products, in any format that `product_tagger_files` reads.
         output: The file to write: .jsonl, .csv or .parquet.
-        url: The server's address.
+        url: The server's address; None: that of TAGGER_URL, else `grpc://127.0.0.1:8001`.
         columns: Field (id, title, description, attributes) → the input's own column name.
         format: Whose export the input is: a shop's system, `auto` or `plain`.
         encoding: Of an input that is text, such as gb18030; None detects it.
@@ -59,7 +58,7 @@ class BulkOptions:
 
     input: Path
     output: Path
-    url: str = DEFAULT_URL
+    url: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     format: ExportFormat = "auto"
     encoding: str | None = None
