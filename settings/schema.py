@@ -191,7 +191,7 @@ class ServingSettings(Section):
 class GatewaySettings(Section):
     """The public door before Triton."""
 
-    enabled: bool = False
+    enabled: bool = True
     """Whether the gateway listens on the server's ports, and Triton on ports of its own that only the gateway asks.
     false: Triton itself."""
     keys_file: Path = Path("keys.json")
