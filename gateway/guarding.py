@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.admission import KeyRing, require_local
@@ -32,23 +29,21 @@ class Guarded:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or refuses it with 401, 403 or 429."""
+        headers: dict[bytes, bytes] = dict(scope["headers"])
         try:
-            with self._admitted(scope):
+            if not self._keys.is_needed():
+                require_local(
+                    scope["client"][0] if scope["client"] else None,
+                    headers.get(b"host", b"").decode("latin-1"),
+                    headers[b"origin"].decode("latin-1") if b"origin" in headers else None,
+                    headers.get(b"sec-fetch-site", b"").decode("latin-1"),
+                )
                 await self._app(scope, receive, send)
+            elif scope["path"] in OPEN:
+                await self._app(scope, receive, send)
+            else:
+                with self._keys.admitted(headers.get(b"authorization", b"").decode("latin-1")) as key:
+                    record_of(scope).key = key.name
+                    await self._app(scope, receive, send)
         except Problem as problem:
             await problem_response(problem)(scope, receive, send)
-
-    @contextmanager
-    def _admitted(self, scope: Scope) -> Iterator[None]:
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        if not self._keys.is_needed():
-            client = scope["client"][0] if scope["client"] else None
-            fetch_site = headers.get(b"sec-fetch-site", "")
-            require_local(client, headers.get(b"host", ""), headers.get(b"origin"), fetch_site)
-            yield
-        elif scope["path"] in OPEN:
-            yield
-        else:
-            with self._keys.admitted(headers.get(b"authorization")) as key:
-                record_of(scope).key = key.name
-                yield
