@@ -21,7 +21,8 @@ logger = logging.getLogger(__name__)
 def temporary_server(settings: Settings) -> Iterator[ServerState]:
     """Serves the current release while the block runs.
 
-    It ends with the block, and with the calling process however that ends. To be used in the main thread.
+    It ends with the block, and with the calling process however that ends. To be used in the main thread. Callers on
+    this machine need no key.
 
     Args:
         settings: The configuration; where one of its ports is taken, free ports are used in place of all three.
@@ -34,13 +35,20 @@ def temporary_server(settings: Settings) -> Iterator[ServerState]:
     """
     own = with_free_ports(settings)
     files = ServerFiles.of(own)
+    served = _without_keys(own, files)
     try:
-        state = start(own, dependent=True)
+        state = start(served, dependent=True)
         yield state
     finally:
-        stop(own)
+        stop(served)
     if own is not settings:
         shutil.rmtree(files.directory, ignore_errors=True)  # nobody looks for the log of ports nobody chose
+
+
+def _without_keys(settings: Settings, files: ServerFiles) -> Settings:
+    """The settings with no keys: who starts a server for a block asks it from this machine, and has none."""
+    gateway = settings.gateway.model_copy(update={"keys_file": files.directory / "no-keys.json"})
+    return settings.model_copy(update={"gateway": gateway})
 
 
 def with_free_ports(settings: Settings) -> Settings:

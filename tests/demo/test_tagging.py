@@ -58,10 +58,12 @@ def test_it_tags_over_both_protocols_prints_a_table_and_stops(
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(command, "STAGES", ())
     http, grpc, metrics = free_ports(3)
+    (build / "keys.json").write_text("[]")  # whoever serves others with keys has none for the demonstration
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", http))
         taken.listen()
-        assert main(arguments(build, http, grpc, metrics)) == 0
+        more = ["--set", f"gateway.keys_file={build / 'keys.json'}"]
+        assert main([*arguments(build, http, grpc, metrics), *more]) == 0
     printed = capsys.readouterr().out
     assert f"Port {http} (serving.http_port) is in use" in caplog.text and "Taking free ports." in caplog.text
     assert "summer dress" in printed and "apparel" in printed
