@@ -41,5 +41,7 @@ def test_the_examples_of_a_page_run(page: Path, served: Checkout) -> None:
         printed = served.run(block)
         if block.language == "python" or block.code.startswith(('tag "', "tag --lang", "curl")):
             assert printed.strip(), block.place
-        if "curl" in block.code:
+        if "/tag " in block.code:
+            assert json.loads(printed)["category"], block.place
+        elif "curl" in block.code:
             assert all(output["data"] for output in json.loads(printed)["outputs"]), block.place
