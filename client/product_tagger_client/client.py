@@ -25,8 +25,8 @@ class Client:
         retries: A number of further tries after the first, or a whole RetryPolicy; None: as many as the time allows.
         max_batch_size: Most texts in one request; None: as many as the server's model says it takes.
         lang: Language of the display names, such as `zh`; None gives ids. What has no name in it is called by its id.
-        concurrency: Requests of one call of `tag_many` or `scores` that are in flight at a time. Of more, the last may wait
-            longer at a slow server than its `serving.request_timeout_ms`.
+        concurrency: Requests of one call of `tag_many` or `scores` that are in flight at a time. Of more, the last may
+            wait longer at a slow server than its `serving.request_timeout_ms`.
         token: A key of the server's, sent as `Authorization: Bearer …`; None: that of TAGGER_TOKEN, if it is set.
         headers: Further headers, over gRPC metadata, of every request.
         ca: A file of certificates (PEM) by which to trust the server, in place of those that the system trusts.
